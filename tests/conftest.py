@@ -1,0 +1,62 @@
+"""What tests share: where the optional shared material is, and a sweep that takes seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture
+def paper() -> Path:
+    """The paper's tables as CSV; users do not have them."""
+    folder = SHARED / "paper"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not here: the paper's tables are not part of the product")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of generated clips for all tests."""
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture
+def tiny() -> dict[str, Any]:
+    """A sweep of the smallest networks on the smallest clips: about a second a training."""
+    return {
+        "variants": ["I2D", "I3D"],
+        "width": 0.0625,
+        "clip": "8x32x32",
+        "data": {"synthetic": "motion", "train": 32, "test": 32},
+        "train": {"epochs": 1, "batch": 16, "rate": 0.01, "precision": "float32"},
+        "latency": {"seconds": 0.05, "processes": 1},
+    }
+
+
+@pytest.fixture
+def video_folder(tmp_path: Path) -> Path:
+    """Class folders of a user's: ten videos that grow brighter, ten that grow darker, and one that is broken."""
+    for label, direction in (("brighter", 1), ("darker", -1)):
+        for number in range(10):
+            levels = np.arange(12)[::direction] * 15 + number
+            _write_video(tmp_path / "videos" / label / f"{number}.mkv", levels)
+    (tmp_path / "videos" / "darker" / "broken.mkv").write_bytes(b"no video at all")
+    return tmp_path / "videos"
+
+
+def _write_video(path: Path, levels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(path, "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 48, 36, "bgr0"
+        for level in levels:
+            image = np.full((36, 48, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        container.mux(stream.encode())

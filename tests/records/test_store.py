@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tradeoff.errors import InputError
+from tradeoff.records import store as module
+from tradeoff.records.keys import Key, cost_key
+from tradeoff.records.store import Store
+
+KEY = cost_key({"family": "inception"}, "16x64x64", "counter/1")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results").prepare()
+
+
+def write(store: Store, value: float, key: Key = KEY) -> float:
+    return float(store.write(key, {"macs": value}, about={}, made={}).measured["macs"])
+
+
+def test_a_record_is_read_back_as_it_was_written(store: Store) -> None:
+    samples = np.arange(5, dtype=np.float32)
+    written = store.write(KEY, {"macs": 3}, about={"name": "I3D"}, made={"device": "cpu"}, arrays={"samples": samples})
+    assert store.read(KEY) == written
+    assert written.depends_on == KEY.depends_on
+    assert written.schema == 1
+    assert json.loads(store.path(KEY).read_text())["measured"] == {"macs": 3}
+    assert np.array_equal(store.read_arrays(written)["samples"], samples)
+
+
+def test_the_first_writer_wins(store: Store) -> None:
+    assert write(store, 1.0) == 1.0
+    assert write(store, 2.0) == 1.0
+    assert [record.measured["macs"] for record in store.records("cost")] == [1.0]
+
+
+def test_of_many_writers_at_once_one_wins_and_all_see_it(store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda value: write(store, float(value)), range(40)))
+    assert len(set(seen)) == 1
+    assert len(list((store.root / "cost").iterdir())) == 1
+
+
+def test_arrays_of_a_losing_writer_never_get_into_the_winners_record(store: Store) -> None:
+    for value in (1.0, 2.0):
+        store.write(KEY, {"macs": value}, about={}, made={}, arrays={"samples": np.full(3, value)})
+    assert store.read_arrays(store.read(KEY))["samples"].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_an_interrupted_write_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write(store, 1.0)
+    assert list((store.root / "cost").iterdir()) == []
+    assert not store.has(KEY)
+
+
+def test_a_failed_attempt_takes_no_key(store: Store) -> None:
+    path = store.write_attempt(KEY, "OutOfMemoryError: 3 GiB", "log", made={})
+    assert not store.has(KEY)
+    assert json.loads(path.read_text())["reason"] == "OutOfMemoryError: 3 GiB"
+    assert write(store, 1.0) == 1.0
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for root in (tmp_path / "file" / "results", Path("/proc/tradeoff")):
+        with pytest.raises(InputError, match=r"cannot be written .* --results"):
+            Store(root).prepare()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": 2}', b'{"schema": 1, "colour": 3}', b"\xff"])
+def test_a_file_that_is_no_record_is_refused_by_name(store: Store, content: bytes) -> None:
+    store.path(KEY).write_bytes(content)
+    with pytest.raises(InputError, match=KEY.digest):
+        store.read(KEY)
+
+
+def test_missing_or_damaged_arrays_are_refused_by_name(store: Store) -> None:
+    record = store.write(KEY, {"macs": 1}, about={}, made={}, arrays={"samples": np.zeros(3)})
+    path = store.root / "cost" / str(record.arrays)
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(InputError, match="delete its record"):
+        store.read_arrays(record)
+    path.unlink()
+    with pytest.raises(InputError, match="delete its record"):
+        store.read_arrays(record)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from tradeoff.report.protocols import protocol_lines, protocol_names, slug, split_protocols
+
+Make = Callable[..., pd.DataFrame]
+
+
+def stacked(*tables: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_one_protocol_stays_whole_and_needs_no_name(figure4: pd.DataFrame) -> None:
+    (only,) = split_protocols(figure4)
+    pd.testing.assert_frame_equal(only, figure4)
+    assert protocol_names([only]) == [""]
+
+
+def test_each_way_to_measure_is_a_part_with_a_readable_name(table: Make) -> None:
+    rows = stacked(
+        table("I2D", "I3D"), table("I2D", "I3D", order="reversed"), table("I2D", data="appearance", data_digest="ff")
+    )
+    parts = split_protocols(rows)
+    assert [part.index.tolist() for part in parts] == [[0, 1], [2, 3], [4]]
+    assert protocol_names(parts) == ["motion-normal", "motion-reversed", "appearance-normal"]
+
+
+def test_recipes_are_named_only_where_nothing_else_tells_them_apart(table: Make) -> None:
+    rows = stacked(table("I2D"), table("I2D", recipe="20 epochs, batch 64", recipe_key="cd34"))
+    assert protocol_names(split_protocols(rows)) == ["10-epochs-batch-32-bf16", "20-epochs-batch-64"]
+    same_words = stacked(table("I2D"), table("I2D", recipe_key="cd34"))
+    assert protocol_names(split_protocols(same_words)) == ["ab12", "cd34"]
+
+
+def test_two_devices_are_two_parts(table: Make) -> None:
+    rows = stacked(table("I2D", "I3D"), table("I2D", "I3D", device="cuda H100"))
+    assert protocol_names(split_protocols(rows)) == ["cpu-epyc", "cuda-h100"]
+
+
+def test_a_row_without_latency_is_in_every_part_that_lacks_its_variant(table: Make, no_latency: dict[str, Any]) -> None:
+    rows = stacked(table("I2D"), table("I2D", device="cuda H100"), table("I3D", **no_latency))
+    assert [part["variant"].tolist() for part in split_protocols(rows)] == [["I2D", "I3D"], ["I2D", "I3D"]]
+
+
+def test_a_row_without_accuracy_joins_once(table: Make, no_accuracy: dict[str, Any]) -> None:
+    rows = stacked(table("I2D"), table("I2D", "I3D", **no_accuracy))
+    assert [part["variant"].tolist() for part in split_protocols(rows)] == [["I2D", "I3D"]]
+
+
+def test_frame_orders_can_be_kept_together(table: Make) -> None:
+    rows = stacked(table("I2D", "I3D"), table("I2D", "I3D", order="reversed"))
+    (both,) = split_protocols(rows, across=("order",))
+    assert both["order"].unique().tolist() == ["normal", "reversed"]
+
+
+def test_the_protocol_in_words(table: Make, no_latency: dict[str, Any]) -> None:
+    accuracy, interval, latency = protocol_lines(table("I2D", "I3D"))
+    for word in ("motion", "16x64x64", "1024 test clips", "centre crop, 1 view", "normal", "10 epochs"):
+        assert word in accuracy
+    assert interval == "3 seeds; 95 % intervals: crossed bootstrap over seeds and clips."
+    for word in ("cpu EPYC", "eager", "float32", "2 threads", "batch 1", "3 processes"):
+        assert word in latency
+    assert protocol_lines(table("I2D", **no_latency))[-1] == "Latency was not measured."
+    assert protocol_lines(stacked(table("I2D"), table("I3D", seeds=1)))[1].startswith("1 to 3 seeds;")
+
+
+def test_slugs_are_safe_file_names() -> None:
+    assert slug("../../Cpu AMD EPYC (7B13)") == "cpu-amd-epyc-7b13"
+    assert slug("..") == ""
+    assert len(slug("x" * 500)) == 60

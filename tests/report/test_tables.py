@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from tradeoff.errors import InputError
+from tradeoff.records.statistics import Interval
+from tradeoff.report.tables import (
+    csv,
+    differences,
+    differences_table,
+    display_table,
+    markdown,
+    markdown_table,
+    order_differences,
+    rich_tables,
+    units_in_words,
+    verdict,
+)
+
+Make = Callable[..., pd.DataFrame]
+GROUPS = np.arange(400)
+
+
+def right(share: float, seeds: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    return np.tile(np.arange(400) < 400 * share, (seeds, 1)), GROUPS
+
+
+@pytest.mark.parametrize(
+    ("units", "words"),
+    [
+        ("2" * 11, "none"),
+        ("3" * 11, "all full"),
+        ("33322222222", "1a-3b full"),
+        ("2222222222s", "5c separable"),
+        ("3ssssssssss", "1a full, 2c-5c separable"),
+    ],
+)
+def test_units_in_words(units: str, words: str) -> None:
+    assert units_in_words(units) == words
+
+
+def test_the_row_a_researcher_reads(table: Make) -> None:
+    rows = table("I3D", params=12_682_000, macs=111_153_000_000, top1=0.784, top1_low=0.7712, top1_high=0.7968)
+    rows = rows.assign(top5=0.9, latency_ms=581.2, latency_low_ms=570.0, latency_high_ms=8.0)
+    assert display_table(rows).iloc[0].to_dict() == {
+        "Variant": "I3D",
+        "3D units": "all full",
+        "Params (M)": "12.68",
+        "MACs (G)": "111.2",
+        "Top-1 % [95 %]": "78.4 [77.1, 79.7]",
+        "Top-5 %": "90.0",
+        "Latency ms [95 %]": "581 [570, 8.00]",
+        "Seeds": "3",
+        "Frontier": "MACs, latency, params",
+    }
+
+
+def test_what_varies_becomes_a_column_and_what_is_missing_a_dash(table: Make, no_latency: dict[str, Any]) -> None:
+    rows = pd.concat([table("I2D"), table("I2D", width=0.5, **no_latency)], ignore_index=True)
+    shown = display_table(rows)
+    assert shown["Width"].tolist() == ["0.25", "0.5"]
+    assert shown["Latency ms [95 %]"].tolist()[1] == "–"  # noqa: RUF001
+    assert "Data" not in shown
+
+
+def test_markdown_has_the_table_and_the_protocol_once(figure4: pd.DataFrame) -> None:
+    text = markdown(figure4)
+    lines = text.splitlines()
+    assert sum(line.startswith("| ") for line in lines) == 2 + 19
+    assert text.count("centre crop, 1 view") == 1
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
+
+
+def test_markdown_escapes_bars() -> None:
+    assert r"a\|b" in markdown_table(pd.DataFrame({"Variant": ["a|b"]}))
+
+
+def test_csv_reads_back_unrounded(figure4: pd.DataFrame) -> None:
+    back = pd.read_csv(io.StringIO(csv(figure4)))
+    pd.testing.assert_frame_equal(back[figure4.columns.tolist()], figure4, check_dtype=False)
+    assert back["on_frontier_macs"].sum() >= 1
+
+
+def test_the_terminal_keeps_names_whole_at_80_columns(figure4: pd.DataFrame) -> None:
+    out = io.StringIO()
+    for each in rich_tables(figure4, "figure4"):
+        Console(file=out, width=80).print(each)
+    assert "Bottom-Heavy-S3D-9" in out.getvalue()
+    assert "Accuracy: motion" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"), [(0.01, 0.1, "higher"), (-0.2, -0.1, "lower"), (-0.01, 0.2, "cannot tell")]
+)
+def test_verdict(low: float, high: float, word: str) -> None:
+    assert verdict(Interval((low + high) / 2, low, high, "")) == word
+
+
+def test_differences_are_to_i2d_unless_another_is_named(table: Make) -> None:
+    rows = table("I3D", "I2D", "S3D")
+    accuracies = {0: right(0.8), 1: right(0.5), 2: right(0.8025)}
+    found = differences(rows, accuracies)
+    assert [(each.variant, each.base, each.verdict) for each in found] == [
+        ("I3D", "I2D", "higher"),
+        ("S3D", "I2D", "higher"),
+    ]
+    to_i3d = differences(rows, accuracies, "I3D")
+    assert [(each.variant, each.verdict) for each in to_i3d] == [("I2D", "lower"), ("S3D", "cannot tell")]
+    assert differences_table(found)["Top-1 difference, points [95 %]"].iloc[0].startswith("+30.0 [+")
+
+
+def test_differences_leave_out_rows_without_clips_and_refuse_other_clips(table: Make) -> None:
+    rows = table("I2D", "I3D", "S3D")
+    assert differences(rows, {}) == []
+    assert [each.variant for each in differences(rows, {0: right(0.5), 2: right(0.6)})] == ["S3D"]
+    with pytest.raises(InputError, match="different clips"):
+        differences(rows, {0: right(0.5), 1: (np.ones((1, 3), bool), np.arange(3))})
+    with pytest.raises(InputError, match="Fast-S3D"):
+        differences(rows, {0: right(0.5)}, "Fast-S3D")
+
+
+def test_order_differences_pair_the_two_orders_of_a_variant(table: Make) -> None:
+    rows = pd.concat([table("I2D", "I3D"), table("I2D", "I3D", order="reversed")], ignore_index=True)
+    found = order_differences(rows, {0: right(0.5), 1: right(0.9), 2: right(0.5), 3: right(0.1)})
+    assert [(each.variant, each.verdict) for each in found] == [
+        ("I2D, reversed", "cannot tell"),
+        ("I3D, reversed", "lower"),
+    ]
+    assert found[1].interval.estimate == pytest.approx(-0.8)

@@ -1,0 +1,319 @@
+"""The command line as a user meets it: one sweep from file to figure, and everything that can be typed wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tradeoff.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+Tool = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def tool(tmp_path: Path, clip_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tool:
+    """Runs the command in a folder of its own: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRADEOFF_CACHE", str(clip_cache))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        out, err = capsys.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return run
+
+
+def write(path: Path, values: dict[str, Any]) -> str:
+    path.write_text(yaml.safe_dump(values))
+    return str(path)
+
+
+def records(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+def test_from_a_file_to_a_figure_and_again_for_nothing(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:
+    file = write(tmp_path / "mine.yaml", tiny | {"orders": ["normal", "reversed"]})
+    code, out, err = tool("sweep", file)
+    assert code == 0
+    assert "I3D" in out
+    assert "tradeoff report --pareto --sweep mine" in out
+    assert "I3D seed 0 training" in err
+    before = records(tmp_path / "results")
+
+    code, out, err = tool("sweep", file)
+    assert code == 0
+    assert "measured nothing" in out
+    assert records(tmp_path / "results") == before
+
+    code, out, err = tool("sweep", file, "--json")
+    document = json.loads(out)
+    assert document["measured"] == 0
+    assert [(row["variant"], row["order"]) for row in document["rows"]] == [
+        ("I2D", "normal"),
+        ("I2D", "reversed"),
+        ("I3D", "normal"),
+        ("I3D", "reversed"),
+    ]
+
+    code, out, err = tool("report", "--pareto", "--json")
+    assert code == 0
+    written = {Path(path).name for path in json.loads(out)["mine"]}
+    assert {"mine_normal_pareto.png", "mine_normal_pareto.svg", "mine_normal.md", "mine_normal.csv"} <= written
+    assert (tmp_path / "reports/local/mine_normal_pareto.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_seed_more_trains_only_that_seed(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:
+    tool("sweep", write(tmp_path / "one.yaml", tiny))
+    code, out, _ = tool("sweep", write(tmp_path / "two.yaml", tiny | {"seeds": [0, 1]}), "--json")
+    assert code == 0
+    # Two variants: a training and an accuracy each; costs, latencies and seed 0 were there.
+    assert json.loads(out)["measured"] == 4
+    assert {row["seeds"] for row in json.loads(out)["rows"]} == {2}
+
+
+def test_only_some_kinds(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:
+    code, out, _ = tool("sweep", write(tmp_path / "mine.yaml", tiny), "--only", "cost", "--json")
+    assert code == 0
+    assert json.loads(out)["measured"] == 2
+    assert all(row["top1"] is None and row["macs"] > 0 for row in json.loads(out)["rows"])
+
+
+def test_keep_none_leaves_no_checkpoint_and_trains_again_for_another_view(
+    tool: Tool, tmp_path: Path, tiny: dict[str, Any]
+) -> None:
+    values = tiny | {"variants": ["I2D"], "keep": "none", "latency": "none"}
+    tool("sweep", write(tmp_path / "mine.yaml", values))
+    assert list((tmp_path / "results/local/checkpoints").iterdir()) == []
+    code, out, _ = tool("sweep", write(tmp_path / "mine.yaml", values | {"orders": ["normal", "reversed"]}), "--json")
+    assert code == 0
+    assert json.loads(out)["measured"] == 2  # the training again, bit for bit, and the view that was missing
+    assert list((tmp_path / "results/local/checkpoints").iterdir()) == []
+
+
+def test_a_failed_training_is_reported_and_stops_no_other(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:
+    recipe = {"epochs": 4, "batch": 16, "rate": 100.0, "momentum": 0.99, "warmup": 0.0, "precision": "float32"}
+    code, out, err = tool("sweep", write(tmp_path / "mine.yaml", tiny | {"train": recipe}), "--json")
+    document = json.loads(out)
+    assert code == 1
+    assert len(document["failures"]) == 2
+    assert all("DivergedError" in failure["reason"] for failure in document["failures"])
+    assert document["measured"] == 4  # costs and latencies of both
+    assert "FAILED" in err
+
+
+def test_a_checkpoint_is_evaluated_as_it_is(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:
+    tool("sweep", write(tmp_path / "mine.yaml", tiny | {"variants": ["I3D"]}))
+    checkpoint = next((tmp_path / "results/local/checkpoints").glob("*.pt"))
+    values = tiny | {"variants": ["I3D"], "train": "none", "weights": str(checkpoint), "latency": "none"}
+    code, out, _ = tool("sweep", write(tmp_path / "as_it_is.yaml", values), "--json")
+    assert code == 0
+    trained = json.loads(tool("sweep", write(tmp_path / "mine.yaml", tiny | {"variants": ["I3D"]}), "--json")[1])
+    assert json.loads(out)["rows"][0]["top1"] == trained["rows"][0]["top1"]
+    assert "checkpoint" in json.loads(out)["rows"][0]["recipe"]
+
+
+def test_costs_and_the_family(tool: Tool) -> None:
+    code, out, _ = tool("cost", "I3D", "S3D", "--json")
+    assert code == 0
+    assert [(row["variant"], row["macs"]) for row in json.loads(out)] == [
+        ("I3D", 111_153_143_808),
+        ("S3D", 71_916_314_624),
+    ]
+    code, out, _ = tool("variants", "--clip", "8x32x32", "--json")
+    assert code == 0
+    assert {"I2D", "I3D", "S3D", "S3D-G", "Fast-S3D", "Top-Heavy-I3D-4"} <= {row["variant"] for row in json.loads(out)}
+
+
+def test_cost_agrees_with_fvcore(tool: Tool) -> None:
+    code, out, _ = tool("cost", "S3D-G", "--clip", "8x32x32", "--width", "0.25", "--check", "--json")
+    assert code == 0
+    (row,) = json.loads(out)
+    assert row["fvcore_macs_g"] == row["macs_g"]
+    assert "max_pool3d" in row["fvcore_unsupported"]
+
+
+def test_latency_of_a_variant(tool: Tool) -> None:
+    code, out, _ = tool(
+        "latency", "I2D", "--clip", "8x32x32", "--width", "0.125", "--seconds", "0.05", "--processes", "1", "--json"
+    )
+    assert code == 0
+    (row,) = json.loads(out)
+    assert row["low_ms"] <= row["latency_ms"] <= row["high_ms"]
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"tain": {}}, ["'tain'", "'train'"]),
+        ({"train": {"epohcs": 3}}, ["'train.epohcs'", "'epochs'"]),
+        ({"data": {"synthetic": "motion", "tran": 3}}, ["'data.tran'", "'train'"]),
+        ({"latency": {"bath": 3}}, ["'latency.bath'", "'batch'"]),
+        ({"variants": ["I4D"]}, ["'I4D'", "I3D"]),
+        ({"variants": ["Top-Heavy-I3D-12"]}, ["cut 12", "0 to 11"]),
+        ({"variants": [{"curve": "Top-Heavy-I3D", "cuts": [12]}]}, ["variants.0.cuts.0", "12", "11"]),
+        ({"variants": []}, ["variants", "at least 1"]),
+        ({"seeds": [-1]}, ["seeds.0", "-1", "0"]),
+        ({"seeds": 3}, ["seeds", "list"]),
+        ({"folds": [3]}, ["folds", "3", "0"]),
+        ({"clip": "16x64"}, ["'16x64'", "16x64x64"]),
+        ({"clip": "4x64x64"}, ["too small", "8x32x32"]),
+        ({"width": 0}, ["width", "0.05"]),
+        ({"data": {"synthetic": "sound"}}, ["data.synthetic", "'sound'", "'motion'"]),
+        ({"data": {"videos": "nowhere"}}, ["nowhere"]),
+        ({"train": {"precision": "fp16"}}, ["fp16", "CUDA"]),
+        ({"train": "none", "weights": "nowhere.pt"}, ["nowhere.pt"]),
+        ({"orders": ["backward"]}, ["orders.0", "'backward'", "'reversed'"]),
+        ({"classes": 3}, ["classes", "data"]),
+        ({"name": "../up"}, ["name", "'../up'"]),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    tool: Tool, tmp_path: Path, tiny: dict[str, Any], change: dict[str, Any], parts: list[str]
+) -> None:
+    code, out, err = tool("sweep", write(tmp_path / "mine.yaml", tiny | change))
+    assert code == 2
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
+    for part in parts:
+        assert part in err
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["sweep", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["sweep", "."], "cannot be read"),
+        (["cost", "I4D"], "did you mean"),
+        (["cost", "I3D", "--clip", "big"], "16x64x64"),
+        (["cost", "I3D", "--width", "nan"], "0.05"),
+        (["latency", "I3D", "--precision", "int8"], "latency.precision"),
+        (["latency", "I3D", "--device", "cuda"], "CUDA devices"),
+        (["train", "I3D", "--device", "tpu"], "cpu, cuda or cuda:N"),
+        (["train", "I3D", "--data", "nowhere"], "nowhere"),
+        (["evaluate", "nowhere.pt"], "nowhere.pt"),
+        (["report"], "results/local"),
+        (["report", "--results", "nowhere"], "nowhere"),
+        (["data", "show", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_options_are_one_sentence_and_exit_code_2(tool: Tool, arguments: list[str], part: str) -> None:
+    code, _, err = tool(*arguments)
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert part in err
+
+
+def test_a_file_that_is_not_yaml_is_refused(tool: Tool, tmp_path: Path) -> None:
+    for content in ("variants: [", "- I3D\n", "", "\x00"):
+        (tmp_path / "mine.yaml").write_text(content)
+        code, _, err = tool("sweep", "mine.yaml")
+        assert code == 2
+        assert "mine.yaml" in err
+
+
+def test_a_results_folder_that_cannot_be_written(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:
+    code, _, err = tool("sweep", write(tmp_path / "mine.yaml", tiny), "--results", "/proc/results")
+    assert code == 2
+    assert "/proc/results cannot be written" in err
+
+
+def test_a_contact_sheet_of_the_users_videos_says_what_is_broken(tool: Tool, video_folder: Path) -> None:
+    code, out, _ = tool("data", "show", str(video_folder), "--clip", "8x32x32", "--json")
+    facts = json.loads(out)
+    assert code == 0
+    assert Path(facts["path"]).read_bytes().startswith(b"\x89PNG")
+    assert (facts["classes"], facts["clips"], facts["unreadable"]) == (2, 20, 1)
+    assert "broken.mkv" in facts["unreadable_files"][0][0]
+
+
+def test_folds_of_the_users_videos_are_pooled(
+    tool: Tool, tmp_path: Path, video_folder: Path, tiny: dict[str, Any]
+) -> None:
+    values = tiny | {"variants": ["I2D"], "data": {"videos": "videos"}, "folds": "all", "latency": "none"}
+    code, out, err = tool("sweep", write(tmp_path / "mine.yaml", values), "--json")
+    assert code == 0
+    (row,) = json.loads(out)["rows"]
+    assert (row["folds"], row["test_clips"], row["unreadable"]) == (5, 20, 1)
+    assert "broken.mkv" in err
+
+
+def command(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from tradeoff.cli import main; main()", *arguments],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+def test_help_and_version_need_no_torch() -> None:
+    script = (
+        "import sys\n"
+        "from tradeoff.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'pandas', 'matplotlib', 'numpy', 'av', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["sweep"], ["report"], ["cost"], ["latency"], ["train"], ["evaluate"], ["variants"]]
+)
+def test_every_command_explains_itself_with_an_example(tool: Tool, words: list[str]) -> None:
+    code, out, _ = tool(*words, "--help")
+    assert code == 0
+    assert ("Example: tradeoff" in out) or not words
+
+
+@pytest.mark.parametrize("moment", [0.5, 3.0, 5.0])
+def test_a_killed_sweep_goes_on_and_ends_with_the_records_of_an_undisturbed_one(
+    tmp_path: Path, clip_cache: Path, tiny: dict[str, Any], moment: float
+) -> None:
+    """The moment is a delay after the first record, wherever that catches it."""
+    file = write(tmp_path / "mine.yaml", tiny | {"seeds": [0, 1], "latency": "none"})
+    environment = os.environ | {"TRADEOFF_CACHE": str(clip_cache)}
+    results = tmp_path / "results"
+    sweep = command("sweep", file, "--results", str(results), env=environment, cwd=tmp_path)
+    while sweep.poll() is None and not list(results.glob("cost/*.json")):
+        time.sleep(0.05)
+    time.sleep(moment)
+    sweep.send_signal(signal.SIGKILL)
+    sweep.communicate()
+    for path in results.glob("*/*.json"):
+        json.loads(path.read_text())
+    again = command("sweep", file, "--results", str(results), "--json", env=environment, cwd=tmp_path)
+    out, err = again.communicate()
+    assert again.returncode == 0, err
+    assert json.loads(out)["failures"] == []
+    undisturbed = command("sweep", file, "--results", str(tmp_path / "other"), "--json", env=environment, cwd=tmp_path)
+    assert undisturbed.wait() == 0
+    assert measured(results) == measured(tmp_path / "other")
+
+
+def measured(root: Path) -> dict[str, Any]:
+    """What records say, but for when and how fast."""
+    kept = {}
+    for path in sorted(root.glob("[cta]*/*.json")):
+        record = json.loads(path.read_text())
+        if record["kind"] == "training":
+            record["measured"]["epochs"] = [epoch["loss"] for epoch in record["measured"]["epochs"]]
+        kept[path.name] = (record["measured"], record["arrays"])
+    return kept

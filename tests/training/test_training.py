@@ -1,0 +1,171 @@
+"""Training and evaluation on data whose answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tradeoff import Variant, build
+from tradeoff.clip_shape import ClipShape
+from tradeoff.data import Dataset
+from tradeoff.errors import InputError
+from tradeoff.networks.checkpoints import state_digest
+from tradeoff.training.batches import centre_crop, evaluation_batches, random_crop, to_network, training_batches
+from tradeoff.training.evaluate import log_probabilities
+from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
+from tradeoff.training.precision import resolve_precision
+from tradeoff.training.recipe import Recipe
+
+CLIP = ClipShape(8, 32, 32)
+CPU = torch.device("cpu")
+TINY = Variant.parse("S3D", width=0.0625, classes=2)
+
+
+def dataset(clips: int = 32) -> Dataset:
+    """Dark clips and bright clips: the easiest of all tasks."""
+    random = np.random.default_rng(0)
+    labels = np.arange(clips) % 2
+    frames = random.integers(0, 60, (clips, 8, 36, 36, 3)) + labels[:, None, None, None, None] * 150
+    return Dataset(
+        name="brightness",
+        digest="0" * 16,
+        classes=("dark", "bright"),
+        frames=frames.astype(np.uint8),
+        labels=labels.astype(np.int64),
+        folds=np.where(np.arange(clips) < clips // 2, -1, 0).astype(np.int64),
+        ids=tuple(map(str, range(clips))),
+        groups=np.arange(clips),
+    )
+
+
+def train(recipe: Recipe, seed: int = 0, **options: Any) -> tuple[nn.Module, list[Progress]]:
+    data = dataset()
+    seed_everything(seed, CPU)
+    network = build(TINY, dropout=recipe.dropout)
+    history = fit(network, data, data.split(0)[0], CLIP, recipe, precision="float32", seed=seed, device=CPU, **options)
+    return network, history
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one-cycle"])
+def test_a_network_learns_dark_from_bright(schedule: Any) -> None:
+    network, history = train(Recipe(epochs=6, batch=8, rate=0.05, schedule=schedule, dropout=0.0))
+    assert history[-1].loss < history[0].loss
+    data = dataset()
+    indices = data.split(0)[1]
+    outputs = log_probabilities(network, data, indices, CLIP, order="normal", device=CPU)
+    assert outputs.shape == (16, 2)
+    assert np.allclose(np.exp(outputs).sum(axis=1), 1, atol=1e-5)
+    assert (outputs.argmax(axis=1) == data.labels[indices]).mean() == 1.0
+
+
+def test_a_cpu_run_is_repeatable_bit_for_bit_and_a_seed_changes_it() -> None:
+    recipe = Recipe(epochs=2, batch=8)
+    first, again, other = (state_digest(train(recipe, seed)[0]) for seed in (3, 3, 4))
+    assert first == again
+    assert first != other
+
+
+def test_every_step_is_reported() -> None:
+    seen: list[Progress] = []
+    _, history = train(Recipe(epochs=2, batch=8), report=seen.append)
+    assert [(each.epoch, each.step) for each in seen] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert [each.epoch for each in history] == [1, 2]
+
+
+def test_a_loss_that_is_not_finite_stops_the_training() -> None:
+    with pytest.raises(DivergedError, match="lower rate"):
+        train(Recipe(epochs=3, batch=8, rate=100, momentum=0.99, warmup=0))
+
+
+def rates(recipe: Recipe) -> list[float]:
+    """The learning rate of each step, as the optimiser saw it."""
+    seen: list[float] = []
+    original = torch.optim.SGD.step
+
+    def step(self: torch.optim.SGD, *arguments: Any) -> Any:
+        seen.append(self.param_groups[0]["lr"])
+        return original(self, *arguments)
+
+    torch.optim.SGD.step = step  # type: ignore[method-assign]
+    try:
+        train(recipe)
+    finally:
+        torch.optim.SGD.step = original  # type: ignore[method-assign]
+    return seen
+
+
+def test_the_rate_rises_to_its_peak_and_falls_in_a_cosine() -> None:
+    seen = rates(Recipe(epochs=10, batch=8, rate=0.1, warmup=0.2))  # 20 steps, 4 of them rising
+    assert seen[:5] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1])
+    assert seen[12] == pytest.approx(0.05)  # half way through the 16 falling steps
+    assert seen[-1] == pytest.approx(0.1 * (1 + np.cos(np.pi * 15 / 16)) / 2)
+    assert seen[4:] == sorted(seen[4:], reverse=True)
+
+
+def test_batches_cover_an_epoch_once_and_in_another_order_each_time() -> None:
+    data = dataset(30)
+    random = np.random.default_rng(0)
+    epochs = []
+    for _ in range(2):
+        batches = list(training_batches(data, np.arange(24), CLIP, 8, random, CPU))
+        assert [tuple(clips.shape) for clips, _ in batches] == [(8, 3, 8, 32, 32)] * 3
+        epochs.append(torch.cat([clips.mean(dim=(1, 2, 3, 4)) for clips, _ in batches]))
+    assert not torch.equal(*epochs)
+
+
+def test_reversed_shows_the_last_frame_first_of_the_same_crop() -> None:
+    data = dataset(6)
+    normal, reverse = (
+        torch.cat(list(evaluation_batches(data, np.arange(6), CLIP, 4, order, CPU)))
+        for order in ("normal", "reversed")  # type: ignore[arg-type]
+    )
+    assert torch.equal(normal.flip(2), reverse)
+    assert torch.equal(normal[5], to_network(centre_crop(data.frames[5], CLIP)[None], CPU)[0])
+
+
+def test_crops_lie_inside_and_the_centre_is_the_centre() -> None:
+    frames = np.broadcast_to(np.arange(36 * 36).reshape(36, 36, 1), (8, 36, 36, 3))
+    assert centre_crop(frames, CLIP)[0, 0, 0, 0] == 2 * 36 + 2
+    random = np.random.default_rng(0)
+    corners = {int(random_crop(frames, CLIP, random)[0, 0, 0, 0]) for _ in range(500)}
+    assert corners == {top * 36 + left for top in range(5) for left in range(5)}
+
+
+def test_mirroring_happens_only_where_it_is_allowed() -> None:
+    ramp = np.broadcast_to(np.arange(36, dtype=np.uint8)[:, None], (16, 8, 36, 36, 3))
+    base = dataset(16)
+    data = Dataset(**{**vars(base), "frames": ramp})
+    for flips, expected in ((False, {True}), (True, {True, False})):
+        clips = next(iter(training_batches(data, np.arange(16), CLIP, 16, np.random.default_rng(0), CPU, flips)))[0]
+        assert {bool(clip[0, 0, 0, 0] < clip[0, 0, 0, -1]) for clip in clips} == expected
+
+
+def test_pixels_become_minus_one_to_one_in_channels_last_layout() -> None:
+    frames = np.zeros((2, 8, 32, 32, 3), np.uint8)
+    frames[..., 1] = 255
+    clips = to_network(frames, CPU)
+    assert clips.shape == (2, 3, 8, 32, 32)
+    assert clips.is_contiguous(memory_format=torch.channels_last_3d)
+    assert clips[0, :, 0, 0, 0].tolist() == [-1.0, 1.0, -1.0]
+
+
+def test_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    for able, expected in (({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({}, "float32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
+        assert resolve_precision("auto", CPU) == expected
+    assert resolve_precision("bf16", CPU) == "bf16"
+    with pytest.raises(InputError, match="fp16"):
+        resolve_precision("fp16", CPU)
+
+
+def test_evaluation_leaves_the_network_as_it_was(tmp_path: Path) -> None:
+    data = dataset(8)
+    network = build(TINY)
+    before = state_digest(network)
+    log_probabilities(network, data, np.arange(8), CLIP, order="normal", device=CPU)
+    assert state_digest(network) == before

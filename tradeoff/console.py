@@ -1,0 +1,63 @@
+"""Printing for people or for programs: a rich table, or one JSON document. Standard output carries only that."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+Rows = Sequence[Mapping[str, Any]]
+PIPE_WIDTH = 200  # a pipe has no width of its own; tables must not wrap in a log file
+
+
+def console() -> Console:
+    """Standard output as it is now: its terminal's width, or room for a whole table in a pipe."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(width=width, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document; what is not a number is null."""
+    sys.stdout.write(json.dumps(_plain(value), indent=1, allow_nan=False) + "\n")
+
+
+def print_rows(rows: Rows, headings: Mapping[str, str], caption: str, as_json: bool) -> None:
+    """Rows as a table with `headings` (key to heading, in order) and the protocol as its caption; all keys as JSON."""
+    if as_json:
+        print_json(list(rows))
+        return
+    table = Table(caption=caption, caption_justify="left")
+    for heading in headings.values():
+        table.add_column(heading, justify="left" if heading == next(iter(headings.values())) else "right")
+    for row in rows:
+        table.add_row(*(_cell(row[key]) for key in headings))
+    print_renderables([table])
+
+
+def print_renderables(renderables: Iterable[RenderableType]) -> None:
+    """Tables and lines for people."""
+    out = console()
+    for each in renderables:
+        out.print(each, markup=False, soft_wrap=isinstance(each, str))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):  # a numpy scalar
+        return _plain(value.item())
+    return None if isinstance(value, float) and not math.isfinite(value) else value

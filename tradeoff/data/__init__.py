@@ -1,0 +1,88 @@
+"""Data sets as memory-mapped clips: `describe` says what one is, `open_dataset` builds it once and opens it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tradeoff.clip_shape import ClipShape
+from tradeoff.data.clips import (
+    ClipIndex,
+    Dataset,
+    Description,
+    Frames,
+    Progress,
+    Source,
+    digest_of,
+    stored_shape,
+)
+from tradeoff.data.specs import DataSpec, SyntheticData, VideoData
+
+__all__ = ["DataSpec", "Dataset", "Description", "SyntheticData", "VideoData", "describe", "open_dataset"]
+
+
+def describe(spec: DataSpec, clip: ClipShape) -> Description:
+    """Name, digest, classes and folds, nothing decoded; raises InputError for videos that cannot be listed."""
+    return _source(spec, clip).description
+
+
+def open_dataset(spec: DataSpec, clip: ClipShape, cache: Path, progress: Progress) -> Dataset:
+    """The data set, memory-mapped from `<cache>/<name>-<digest>/`, built there first if it is new.
+
+    `progress(done, total)` is called in this thread as clips are built. Raises InputError for videos that
+    cannot be listed, for a split or class of which no clip is readable, and for an unusable cache folder.
+    """
+    from tradeoff.data.cache import open_cached
+
+    return open_cached(_source(spec, clip), cache, progress, _processors())
+
+
+def _source(spec: DataSpec, clip: ClipShape) -> Source:
+    return _SOURCES[type(spec)](spec, clip)
+
+
+def _processors() -> int:
+    """How many this process may use, which is fewer than the machine has under taskset or Slurm."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class _SyntheticSource:
+    spec: SyntheticData
+    shape: tuple[int, int, int]
+
+    @property
+    def clips(self) -> int:
+        return self.spec.train + self.spec.test
+
+    @property
+    def description(self) -> Description:
+        from tradeoff.data.synthetic import CLASSES, GENERATOR_VERSION
+
+        digest = digest_of({**self.spec.model_dump(), "shape": self.shape, "generator": GENERATOR_VERSION})
+        return Description(self.spec.synthetic, digest, tuple(CLASSES[self.spec.synthetic]), (0,))
+
+    def build(self, out: Frames, progress: Progress, workers: int) -> ClipIndex:
+        from tradeoff.data.synthetic import generate
+
+        task, train, test, seed = self.spec.synthetic, self.spec.train, self.spec.test, self.spec.seed
+        made = generate(task, train, test, seed, shape=self.shape, out=out, progress=progress, workers=workers)
+        columns = (tuple(int(value) for value in column) for column in (made.labels, made.folds, made.groups))
+        labels, folds, groups = columns
+        return ClipIndex(self.description.classes, labels, folds, tuple(made.ids), groups)
+
+
+def _synthetic(spec: SyntheticData, clip: ClipShape) -> Source:
+    return _SyntheticSource(spec, stored_shape(clip))
+
+
+def _videos(spec: VideoData, clip: ClipShape) -> Source:
+    from tradeoff.data.videos import VideoSource
+
+    return VideoSource.find(spec.videos, stored_shape(clip), spec.flips)
+
+
+_SOURCES: dict[type, Callable[[Any, ClipShape], Source]] = {SyntheticData: _synthetic, VideoData: _videos}

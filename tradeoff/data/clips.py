@@ -1,0 +1,116 @@
+"""What a data set is once it is open, what is known of it before, and how it comes to be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradeoff.clip_shape import ClipShape
+from tradeoff.errors import InputError
+
+ALWAYS_TRAIN = -1
+MARGIN = 8  # a side is stored an eighth longer than the clip's, which leaves the random crop room to move
+
+Frames = NDArray[np.uint8]
+Integers = NDArray[np.int64]
+Progress = Callable[[int, int], None]  # clips done, clips in all
+
+
+def stored_shape(clip: ClipShape) -> tuple[int, int, int]:
+    """Frames, height and width as stored: the clip's, each side an eighth longer."""
+    return clip.frames, clip.height + clip.height // MARGIN, clip.width + clip.width // MARGIN
+
+
+def digest_of(facts: Any) -> str:
+    """16 hex digits of SHA-256 over the facts as canonical JSON."""
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a data set without decoding a frame.
+
+    `digest` covers what pixels and labels depend on. `flips` (may clips be mirrored in training?) changes
+    neither, so it is not in the digest: whatever keys a training must add it.
+    """
+
+    name: str
+    digest: str
+    classes: tuple[str, ...]
+    folds: tuple[int, ...]
+    flips: bool = False
+
+
+@dataclass(frozen=True)
+class ClipIndex:
+    """Everything but the pixels, one entry a readable clip; `clips.json` in the cache."""
+
+    classes: tuple[str, ...]
+    labels: tuple[int, ...]
+    folds: tuple[int, ...]
+    ids: tuple[str, ...]
+    groups: tuple[int, ...]
+    unreadable: tuple[tuple[str, str], ...] = ()
+
+
+class Source(Protocol):
+    """A data set that can be built: `clips` rows at most, each `shape` = (T, H', W')."""
+
+    @property
+    def description(self) -> Description: ...
+
+    @property
+    def clips(self) -> int: ...
+
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+
+    def build(self, out: Frames, progress: Progress, workers: int) -> ClipIndex:
+        """Fills rows of `out` (clips, T, H', W', 3) from the first on; the index says how many are used."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An opened data set of N clips, the frames memory-mapped.
+
+    frames   uint8 (N, T, H', W', 3), RGB; H' and W' exceed the clip's H and W by an eighth: training crops at
+             random, testing from the centre.
+    labels   int64 (N,), indices into `classes`.
+    folds    int64 (N,): the fold that tests the clip, -1 for none. A train/test split is folds -1 and 0.
+    ids      unique and stable from run to run and machine to machine.
+    groups   int64 (N,): clips of one group share pixels (a clip and its reverse, a file and its copy), so
+             statistics resample whole groups.
+    unreadable  (path, reason) of every clip left out.
+    """
+
+    name: str
+    digest: str
+    classes: tuple[str, ...]
+    frames: Frames
+    labels: Integers
+    folds: Integers
+    ids: tuple[str, ...]
+    groups: Integers
+    unreadable: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def join(cls, description: Description, frames: Frames, index: ClipIndex) -> Dataset:
+        """The frames and the index of one data set, put together."""
+        labels, folds, groups = (np.array(a, np.int64) for a in (index.labels, index.folds, index.groups))
+        name, digest = description.name, description.digest
+        return cls(name, digest, index.classes, frames, labels, folds, index.ids, groups, index.unreadable)
+
+    def split(self, fold: int) -> tuple[Integers, Integers]:
+        """Indices of the training clips and of the test clips; raises InputError if `fold` tests no clip."""
+        tested = self.folds == fold
+        if fold == ALWAYS_TRAIN or not tested.any():
+            known = ", ".join(str(k) for k in np.unique(self.folds) if k != ALWAYS_TRAIN)
+            raise InputError(f"fold {fold} does not exist in data set {self.name}: it has {known}")
+        return np.flatnonzero(~tested), np.flatnonzero(tested)

@@ -1,0 +1,5 @@
+"""The one exception that the command line turns into a sentence and exit code 2."""
+
+
+class InputError(ValueError):
+    """Something a user gave is wrong; the message names it, its value and what would be right."""

@@ -1,0 +1,81 @@
+"""Which machine, device and library versions a measurement was made with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import tradeoff.measure.latency
+import tradeoff.networks
+from tradeoff.errors import InputError
+
+
+def resolve_device(name: str) -> torch.device:
+    """`cpu`, `cuda` or `cuda:1`; raises InputError for anything else or for a GPU that is not there."""
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and (kind == "cpu" or not index.isdigit())):
+        raise InputError(f"device {name!r} is unknown: use cpu, cuda or cuda:N")
+    if kind == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(index or 0) >= count:
+            raise InputError(f"device {name!r} is not there: this machine has {count} CUDA devices; use cpu")
+        return torch.device("cuda", int(index or 0))
+    return torch.device("cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """For people: `cpu AMD EPYC`, `cuda NVIDIA H100`."""
+    if device.type == "cuda":
+        return f"cuda {torch.cuda.get_device_name(device)}"
+    return f"cpu {cpu_name()}"
+
+
+def cpu_name() -> str:
+    """The processor's model as PyTorch reads it, or the architecture where it has no name."""
+    return str(torch.cpu.get_capabilities().get("cpu_name") or platform.machine())
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What a latency depends on: hardware and library versions. Part of a latency's key."""
+    fields: dict[str, Any] = {
+        "device": device_name(device),
+        "cores": os.cpu_count(),
+        "torch": torch.__version__,
+    }
+    if device.type == "cuda":
+        fields |= {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}  # type: ignore[no-untyped-call]
+    return fields
+
+
+def provenance(device: torch.device) -> dict[str, Any]:
+    """What every record says about how it was made, beside its key."""
+    return {
+        "device": device_name(device),
+        "machine": machine(device),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+        "tradeoff": version("tradeoff"),
+        "load": load_average(),
+    }
+
+
+def load_average() -> float | None:
+    """Runnable processes over the last minute, this one included; None where the system does not say."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def source_digest() -> str:
+    """16 hex digits over the source of the networks and of the timer: a change to either is another latency."""
+    networks = Path(tradeoff.networks.__file__).parent
+    files = [*sorted(networks.glob("*.py")), Path(tradeoff.measure.latency.__file__)]
+    hashed = hashlib.sha256()
+    for path in files:
+        hashed.update(path.name.encode() + b"\0" + path.read_bytes())
+    return hashed.hexdigest()[:16]

@@ -1,0 +1,78 @@
+"""What each kind of measurement depends on: exactly this, and nothing else, makes its key.
+
+A field at its default is left out by whoever builds the argument (`Variant.fields`, `Recipe.fields`, ...), so a new
+knob changes no old key. For the same reason a default, once released, must never change its meaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+Kind = Literal["cost", "training", "accuracy", "latency"]
+KINDS: tuple[Kind, ...] = ("cost", "training", "accuracy", "latency")
+Fields = Mapping[str, Any]
+
+
+def digest(value: Any) -> str:
+    """16 hex digits of SHA-256 over canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Key:
+    """A measurement's kind and what it depends on; `digest` names its record."""
+
+    kind: Kind
+    depends_on: Fields
+
+    @cached_property
+    def digest(self) -> str:
+        return digest({"kind": self.kind, **self.depends_on})
+
+
+def cost_key(variant: Fields, clip: str, counter: str) -> Key:
+    return Key("cost", {"variant": variant, "clip": clip, "counter": counter})
+
+
+def training_key(
+    variant: Fields,
+    clip: str,
+    data: str,
+    fold: int,
+    recipe: Fields,
+    threads: int,
+    seed: int,
+    initial: str | None = None,
+) -> Key:
+    """`recipe` holds the resolved precision; `initial` is the digest of the weights that training starts from."""
+    fields = {
+        "variant": variant,
+        "clip": clip,
+        "data": data,
+        "recipe": recipe,
+        "threads": threads,
+        "seed": seed,
+    }
+    return Key("training", fields | ({"fold": fold} if fold else {}) | ({"initial": initial} if initial else {}))
+
+
+def accuracy_key(source: Fields, data: str, fold: int, view: Fields, order: str) -> Key:
+    """`source` is {"training": key} or {"checkpoint": digest, "variant": fields}."""
+    fields = {**source, "data": data, "view": view}
+    return Key(
+        "accuracy",
+        fields | ({"fold": fold} if fold else {}) | ({"order": order} if order != "normal" else {}),
+    )
+
+
+def latency_key(variant: Fields, clip: str, protocol: Fields, machine: Fields, source: str, replicate: int) -> Key:
+    """`protocol` holds batch, layout, runtime, precision, threads; `machine` the hardware and library versions;
+    `source` is the digest of the code of the network and of the timer. One replicate is one process."""
+    fields = {"variant": variant, "clip": clip, **protocol, "machine": machine, "source": source}
+    return Key("latency", fields | {"replicate": replicate})

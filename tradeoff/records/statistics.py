@@ -1,0 +1,254 @@
+"""Intervals for accuracies, their differences, and latencies. Pure functions; every random draw has a fixed seed.
+
+A measured accuracy varies for two reasons: which clips were in the test set, and how this training happened to go.
+Both are counted. Clips that share pixels (a clip and its reverse) rise and fall together, so `groups` of clips, not
+clips, are what is resampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from tradeoff.errors import InputError
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+RANDOM_SEED = 20180911
+_CHUNK = 2**21  # group indices drawn at a time: 16 MB
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % interval, in the unit of what was estimated; `method` says how in words.
+
+    `low` and `high` are NaN where the data allow no interval (one latency sample).
+    """
+
+    estimate: float
+    low: float
+    high: float
+    method: str
+
+
+def wilson(correct: ArrayLike, groups: ArrayLike) -> Interval:
+    """Accuracy over n clips, `correct` bool (n,), with the Wilson score interval (Wilson 1927).
+
+    n is divided by the design effect of `groups` (n,): the variance of the mean of whole groups over that of
+    independent clips (Kish 1965), never below 1. With no error, or nothing but errors, the data say nothing about how
+    alike the clips of a group are; they are then taken as copies of one another. Groups of one give plain Wilson.
+    """
+    right, codes = _one_training(correct, groups)
+    p, n = float(right.mean()), right.size / _design_effect(right, codes)
+    z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    method = "Wilson" if codes.max() + 1 == codes.size else "Wilson, clips that share pixels counted together"
+    return Interval(p, float(min(p, max(0.0, centre - half))), float(max(p, min(1.0, centre + half))), method)
+
+
+def _design_effect(right: Floats, codes: NDArray[np.intp]) -> float:
+    sizes = np.bincount(codes)
+    p = right.mean()
+    if sizes.size == 1 or p in (0.0, 1.0):
+        return float((sizes**2).sum() / sizes.sum())
+    between = (np.bincount(codes, right - p) ** 2).sum() / (1 - 1 / sizes.size)
+    independent = right.size * p * (1 - p) / (1 - 1 / right.size)
+    return max(1.0, float(between / independent))
+
+
+def bootstrap(correct: ArrayLike, groups: ArrayLike) -> Interval:
+    """Mean accuracy over trainings and clips, `correct` bool (seeds, clips), with a crossed bootstrap interval.
+
+    Clips: 2000 resamples of whole groups, with replacement. Two right and two wrong groups join the resampled ones, as
+    in Agresti & Coull (1998), so that the interval does not collapse where nearly every clip is right.
+
+    Seeds: resampling S of them would give (S-1)/S of their variance, and percentiles know nothing of how poorly two or
+    three seeds determine it. Each resample instead adds a normal draw with the variance of the mean of S seeds, and all
+    deviations are stretched by t / z, Student's t over the normal quantile, with Satterthwaite's degrees of freedom.
+    The variance is that of the random-effects model for readers x cases (Obuchowski & Rockette 1995, Hillis 2007):
+    MS_seed + max(0, MS_clip - MS_both), with MS_seed no less than MS_both; luck that a clip has anew in each training
+    shows in both margins and is counted once.
+
+    With one seed the interval is about these weights only, and `method` says so.
+    """
+    right, codes = _trainings(correct, groups)
+    low, high = _crossed(right.mean(axis=0), codes, [right], pseudo=(1.0, 1.0, 0.0, 0.0))
+    estimate = float(right.mean())
+    return Interval(estimate, min(estimate, max(0.0, low)), max(estimate, min(1.0, high)), _method(len(right)))
+
+
+def paired_difference(a: ArrayLike, b: ArrayLike, groups: ArrayLike, *, same_trainings: bool = False) -> Interval:
+    """Accuracy of `a` minus that of `b`, bool (seeds, clips) each, over the same clips in the same order.
+
+    Both sides see each resampled set of clips, so what makes a clip hard for both cancels. Seeds do not pair: seed 0
+    of two variants initialises different weights, and luck in one says nothing about luck in the other; each side adds
+    its own variance (see `bootstrap`). `same_trainings=True` is for one checkpoint under two protocols (normal and
+    reversed frames), where row i of both is the same training by design.
+    Raises InputError if the clips, or with `same_trainings` the seeds, do not match.
+    """
+    (left, codes), (right, _) = _trainings(a, groups), _trainings(b, groups)
+    if same_trainings and left.shape != right.shape:
+        raise InputError(f"same trainings need as many seeds on both sides, got {len(left)} and {len(right)}")
+    gap = left.mean(axis=0) - right.mean(axis=0)
+    low, high = _crossed(gap, codes, [left - right] if same_trainings else [left, right], pseudo=(1.0, -1.0))
+    estimate = float(gap.mean())
+    method = "paired over clips, " + _method(min(len(left), len(right)))
+    return Interval(estimate, min(estimate, max(-1.0, low)), max(estimate, min(1.0, high)), method)
+
+
+def _crossed(
+    values: Floats, codes: NDArray[np.intp], sides: list[Floats], pseudo: tuple[float, ...]
+) -> tuple[float, float]:
+    """Interval of the mean of `values` (clips,), the seeds' means of `sides`, each (seeds, clips); see `bootstrap`."""
+    luck = [_new_luck(side, codes) for side in sides]
+    seeds = [_seed_variance(side, floor) for side, floor in zip(sides, luck, strict=True)]
+    spread = _group_variance(values - values.mean(), codes)
+    clips = max(0.0, spread - sum(luck))
+    keep = np.sqrt(clips / spread) if spread > 0 else 1.0
+    shift, deviations = _clip_draws(values, codes, pseudo)
+    noise = np.random.default_rng([RANDOM_SEED, 1]).normal(scale=np.sqrt(sum(seeds)), size=RESAMPLES)
+    parts = [(part, len(side) - 1) for part, side in zip(seeds, sides, strict=True)] + [(clips, int(codes.max()))]
+    centre = values.mean() + keep**2 * shift
+    low, high = np.quantile(keep * deviations + noise, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
+    stretch = _stretch(parts)
+    return float(centre + stretch * low), float(centre + stretch * high)
+
+
+def _stretch(parts: list[tuple[float, int]]) -> float:
+    """Student's t over the normal quantile for a sum of (variance, degrees of freedom), after Satterthwaite (1946)."""
+    total, rough = sum(part for part, _ in parts), sum(part**2 / max(1, freedom) for part, freedom in parts)
+    freedom = total**2 / rough if rough > 0 else np.inf
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom) / stats.norm.ppf(0.5 + CONFIDENCE / 2))
+
+
+def _clip_draws(values: Floats, codes: NDArray[np.intp], pseudo: tuple[float, ...]) -> tuple[float, Floats]:
+    """How far groups of the values `pseudo` move the mean, and (RESAMPLES,) deviations from it over drawn groups."""
+    sums, sizes = np.bincount(codes, values), np.bincount(codes).astype(float)
+    typical = sizes.mean()
+    sums = np.append(sums, typical * np.array(pseudo))
+    sizes = np.append(sizes, np.full(len(pseudo), typical))
+    draws = np.concatenate([sums[pick].sum(axis=1) / sizes[pick].sum(axis=1) for pick in _resampled(sums.size)])
+    centre = sums.sum() / sizes.sum()
+    return float(centre - values.mean()), np.asarray(draws - centre)
+
+
+def _resampled(groups: int) -> Iterator[NDArray[np.int64]]:
+    """RESAMPLES rows of `groups` indices drawn with replacement, a block of rows at a time."""
+    generator = np.random.default_rng([RANDOM_SEED, 0])
+    rows = max(1, _CHUNK // groups)
+    for start in range(0, RESAMPLES, rows):
+        yield generator.integers(groups, size=(min(rows, RESAMPLES - start), groups))
+
+
+def _seed_variance(side: Floats, floor: float) -> float:
+    """Variance of the mean accuracy of S trainings (MS_seed); 0 for one training, which cannot show it."""
+    return max(floor, float(side.mean(axis=1).var(ddof=1)) / len(side)) if len(side) > 1 else 0.0
+
+
+def _new_luck(side: Floats, codes: NDArray[np.intp]) -> float:
+    """Variance of the mean from the luck a clip has anew in each training (MS_both); 0 for one, which hides it."""
+    count = len(side)
+    if count == 1:
+        return 0.0
+    rest = side - side.mean(axis=0) - side.mean(axis=1, keepdims=True) + side.mean()
+    return sum(_group_variance(row, codes) for row in rest) / (count * (count - 1))
+
+
+def _group_variance(deviations: Floats, codes: NDArray[np.intp]) -> float:
+    """Variance of the mean of clips when whole groups are drawn, from deviations (clips,) with mean 0."""
+    sums = np.bincount(codes, deviations)
+    return float((sums**2).sum() * sums.size / max(1, sums.size - 1) / deviations.size**2)
+
+
+def _method(seeds: int) -> str:
+    if seeds == 1:
+        return "bootstrap over clips; 1 seed, so nothing about other trainings"
+    return "crossed bootstrap over seeds and clips"
+
+
+def _one_training(correct: ArrayLike, groups: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
+    right, codes = _trainings(np.asarray(correct)[None], groups)
+    return right[0], codes
+
+
+def _trainings(correct: ArrayLike, groups: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
+    """`correct` as floats (seeds, clips) and groups as codes 0..G-1 (clips,)."""
+    right, labels = np.asarray(correct), np.asarray(groups)
+    if right.ndim != 2 or 0 in right.shape:
+        raise InputError(f"correct has shape {right.shape}; it must be (seeds, clips) with at least one of each")
+    if labels.shape != right.shape[1:]:
+        raise InputError(f"groups have shape {labels.shape}; {right.shape[1]} clips need ({right.shape[1]},)")
+    return right.astype(np.float64), np.unique(labels, return_inverse=True)[1]
+
+
+def topk_correct(log_probabilities: ArrayLike, labels: ArrayLike, k: int) -> Bools:
+    """bool (n,): is the label among the k most probable classes? `log_probabilities` is (n, classes).
+
+    A class that ties with the label counts against it, and a row with a NaN is wrong: a collapsed network gets no
+    points for answering the same to everything. Raises InputError for k < 1 or labels outside 0..classes-1.
+    """
+    scores, truth = np.asarray(log_probabilities, dtype=np.float64), np.asarray(labels)
+    if scores.ndim != 2 or truth.shape != scores.shape[:1]:
+        raise InputError(f"log-probabilities {scores.shape} and labels {truth.shape} must be (n, classes) and (n,)")
+    if k < 1:
+        raise InputError(f"top-k with k = {k}; k must be 1 or more")
+    if truth.size and not (truth.min() >= 0 and truth.max() < scores.shape[1]):
+        raise InputError(f"labels run from {truth.min()} to {truth.max()}; they must be 0 to {scores.shape[1] - 1}")
+    own = np.take_along_axis(scores, truth[:, None].astype(np.intp), axis=1)
+    rivals = (scores >= own).sum(axis=1) - 1
+    return np.asarray((rivals < k) & ~np.isnan(scores).any(axis=1))
+
+
+def median_interval(samples: ArrayLike) -> Interval:
+    """Median with the order-statistic interval: the k-th smallest and k-th largest sample, k as large as 95 % allows.
+
+    Each sample lies below the true median with probability 1/2, so coverage is binomial whatever the distribution.
+    Under 6 samples even the range covers less than 95 %; it is returned and `method` gives its coverage.
+    Raises InputError for no samples or one that is not finite.
+    """
+    ordered = np.sort(_finite(samples, "samples"))
+    n = ordered.size
+    estimate = float(np.median(ordered))
+    if n == 1:
+        return Interval(estimate, np.nan, np.nan, "1 sample, no interval")
+    k = max(1, int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)))
+    coverage = 1 - 2 * float(stats.binom.cdf(k - 1, n, 0.5))
+    method = "median, order statistics"
+    if coverage < CONFIDENCE:
+        method = f"median and range of {n} samples, which covers {100 * coverage:.0f} %"
+    return Interval(estimate, float(ordered[k - 1]), float(ordered[n - k]), method)
+
+
+def geometric_mean_interval(medians: ArrayLike) -> Interval:
+    """Geometric mean of one median a process, with Student's t interval on their logarithms.
+
+    The process is the unit of replication: iterations inside one share its memory layout and clock speed.
+    One process has no interval (NaN). Raises InputError for none, or one that is not positive and finite.
+    """
+    values = _finite(medians, "medians")
+    if (values <= 0).any():
+        raise InputError(f"medians hold {values.min():g}; a duration must be above 0")
+    logs = np.log(values)
+    centre = float(logs.mean())
+    if logs.size == 1:
+        return Interval(float(values[0]), np.nan, np.nan, "1 process, no interval")
+    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size))
+    low, estimate, high = (float(np.exp(value)) for value in (centre - half, centre, centre + half))
+    return Interval(estimate, low, high, f"geometric mean of {logs.size} processes, Student t on logarithms")
+
+
+def _finite(values: ArrayLike, name: str) -> Floats:
+    array = np.asarray(values, dtype=np.float64).ravel()
+    if array.size == 0:
+        raise InputError(f"{name} are empty; at least one is needed")
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} hold a value that is not finite")
+    return array

@@ -1,0 +1,192 @@
+"""The results folder: one immutable JSON file a measurement, written once, never half.
+
+    <root>/<kind>/<key>.json            the records; a record may name a file beside it
+    <root>/<kind>/<key>.<digest>.npz    what is too large for JSON (each clip's log-probabilities, raw samples)
+    <root>/checkpoints/<name>.pt        trained networks
+    <root>/attempts/*.json              what failed, and why; never occupies a key
+    <root>/sweeps/<name>.json           which keys a sweep consists of
+
+A file is written under a temporary name, flushed to the disk and then linked to its name. Linking fails where the
+name exists, so of two writers of one key the first wins and nobody's record is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tradeoff.errors import InputError
+from tradeoff.records.keys import KINDS, Key, Kind
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """One measurement. `depends_on` makes its key; `about` and `made` describe it and are not part of the key."""
+
+    kind: Kind
+    key: str
+    depends_on: Mapping[str, Any]
+    measured: Mapping[str, Any]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
+    arrays: str | None = None
+    schema: int = SCHEMA
+
+
+class Store:
+    """Reads and writes one results folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def prepare(self) -> Store:
+        """Make the folders. Raises InputError where nothing can be written."""
+        try:
+            for folder in (*KINDS, "checkpoints", "attempts", "sweeps"):
+                (self.root / folder).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            raise InputError(
+                f"results folder {self.root} cannot be written ({error.strerror}): "
+                "name one that you may write to with --results"
+            ) from error
+        return self
+
+    def path(self, key: Key) -> Path:
+        return self.root / key.kind / f"{key.digest}.json"
+
+    def has(self, key: Key) -> bool:
+        return self.path(key).exists()
+
+    def read(self, key: Key) -> Record:
+        return read_record(self.path(key))
+
+    def records(self, kind: Kind) -> Iterator[Record]:
+        """Every record of a kind, in the order of their keys."""
+        for path in sorted((self.root / kind).glob("*.json")):
+            yield read_record(path)
+
+    def write(
+        self,
+        key: Key,
+        measured: Mapping[str, Any],
+        *,
+        about: Mapping[str, Any],
+        made: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray] | None = None,
+    ) -> Record:
+        """Record a measurement; where another writer was first, theirs stands and is returned."""
+        name = self._write_arrays(key, arrays) if arrays else None
+        record = Record(key.kind, key.digest, key.depends_on, measured, about, _stamped(made), name)
+        _link(self.path(key), _json(asdict(record)))
+        return self.read(key)
+
+    def _write_arrays(self, key: Key, arrays: Mapping[str, np.ndarray]) -> str:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+        content = buffer.getvalue()
+        # Named by its content too: a record can only ever name the arrays that were measured with it.
+        name = f"{key.digest}.{hashlib.sha256(content).hexdigest()[:8]}.npz"
+        _link(self.root / key.kind / name, content)
+        return name
+
+    def read_arrays(self, record: Record) -> dict[str, np.ndarray]:
+        """The arrays that were measured with a record."""
+        path = self.root / record.kind / str(record.arrays)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{path} cannot be read ({error}): restore it, or delete its record to measure again"
+            ) from error
+
+    def write_attempt(self, key: Key, reason: str, log: str, made: Mapping[str, Any]) -> Path:
+        """Note that a measurement failed; the key stays free, so the next run tries again."""
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        path = self.root / "attempts" / f"{now}-{key.kind}-{key.digest}.json"
+        content = {"schema": SCHEMA, "kind": key.kind, "key": key.digest, "reason": reason, "log": log}
+        _link(path, _json(content | {"depends_on": key.depends_on, "made": _stamped(made)}))
+        return path
+
+    def write_sweep(self, name: str, keys: Mapping[str, list[str]], about: Mapping[str, Any]) -> None:
+        """Note which records a sweep consists of; unlike a measurement it is replaced when the sweep changes."""
+        write_atomically(
+            self.root / "sweeps" / f"{name}.json",
+            _json({"schema": SCHEMA, "name": name, "keys": keys, "about": about}),
+        )
+
+    def sweeps(self) -> dict[str, dict[str, Any]]:
+        """The sweeps that were run into this folder, by name."""
+        return {path.stem: _read_json(path) for path in sorted((self.root / "sweeps").glob("*.json"))}
+
+
+def read_record(path: Path) -> Record:
+    """Raises InputError for a file that is no record of this schema."""
+    values = _read_json(path)
+    try:
+        record = Record(**values)
+    except TypeError as error:
+        raise InputError(f"{path} is not a record ({error}): restore it or delete it") from error
+    return record
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put a whole file in place of `path`, or leave `path` as it was."""
+    temporary = _write_temporary(path, content)
+    temporary.replace(path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({error}): restore it or delete it") from error
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+        raise InputError(f"{path} is not of schema {SCHEMA}, the one that this version of tradeoff reads")
+    return values
+
+
+def _json(values: Mapping[str, Any]) -> bytes:
+    return (json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def _stamped(made: Mapping[str, Any]) -> dict[str, Any]:
+    return {"at": datetime.now(UTC).isoformat(timespec="seconds"), **made}
+
+
+def _write_temporary(path: Path, content: bytes) -> Path:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
+def _link(path: Path, content: bytes) -> None:
+    temporary = _write_temporary(path, content)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,236 @@
+"""The joined table: every record of a results folder, one row a variant and protocol."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tradeoff.errors import InputError
+from tradeoff.records.keys import KINDS, digest
+from tradeoff.records.statistics import (
+    Interval,
+    bootstrap,
+    geometric_mean_interval,
+    topk_correct,
+    wilson,
+)
+from tradeoff.records.store import Record, Store
+from tradeoff.variants import Variant
+
+COLUMNS = (
+    *(
+        "variant",
+        "units",
+        "gating",
+        "width",
+        "classes",
+        "clip",
+        "params",
+        "weights",
+        "macs",
+        "activation_bytes",
+    ),
+    *(
+        "data",
+        "data_digest",
+        "recipe",
+        "recipe_key",
+        "view",
+        "order",
+        "seeds",
+        "folds",
+        "test_clips",
+        "unreadable",
+    ),
+    *("top1", "top1_low", "top1_high", "top5", "interval"),
+    *("device", "runtime", "precision", "layout", "threads", "batch", "processes"),
+    *("latency_ms", "latency_low_ms", "latency_high_ms", "latency_interval", "load"),
+)
+"""Accuracies are fractions, costs counts of one clip, latencies milliseconds a batch; what is not measured is NaN."""
+
+Identity = tuple[str, str]  # a variant's fields as JSON, and its clip
+Correct = tuple[NDArray[np.bool_], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """`rows` has the columns `COLUMNS`; `correct[i]` tells for row i of each seed and clip whether top-1 was right,
+    bool (seeds, clips), and which group each clip belongs to, (clips,)."""
+
+    rows: pd.DataFrame
+    correct: Mapping[int, Correct]
+
+
+def load_results(path: str | Path, sweep: str | None = None) -> pd.DataFrame:
+    """One row a variant and protocol of a results folder, or of one sweep that was run into it.
+
+    Raises InputError where there is no such folder or sweep, or a record cannot be read.
+    """
+    return load_table(path, sweep).rows
+
+
+def load_table(path: str | Path, sweep: str | None = None) -> Table:
+    """The joined table with what its accuracies were computed from."""
+    store = Store(Path(path))
+    if not store.root.is_dir():
+        raise InputError(
+            f"results folder {path} does not exist: run tradeoff sweep first, or name another with --results"
+        )
+    keys = _sweep_keys(store, sweep) if sweep else None
+    records = {kind: [r for r in store.records(kind) if keys is None or r.key in keys] for kind in KINDS}
+    costs = {_identity(record): record for record in records["cost"]}
+    accuracies = [_Accuracy(store, group) for group in _grouped(records["accuracy"], _accuracy_protocol)]
+    latencies = [_latency_columns(group) for group in _grouped(records["latency"], _latency_protocol)]
+    return _join(costs, accuracies, latencies, _order(store, sweep))
+
+
+def _sweep_keys(store: Store, sweep: str) -> set[str]:
+    sweeps = store.sweeps()
+    if sweep not in sweeps:
+        known = ", ".join(sweeps) or "no sweep yet"
+        raise InputError(f"sweep {sweep!r} was not run into {store.root}: it holds {known}")
+    return {key for keys in sweeps[sweep]["keys"].values() for key in keys}
+
+
+def _order(store: Store, sweep: str | None) -> dict[str, int]:
+    """The place of each cost key in its sweep's file, so that a table keeps the order that its author chose."""
+    sweeps = store.sweeps()
+    chosen = [sweeps[sweep]] if sweep else list(sweeps.values())
+    keys = [key for each in chosen for key in each["keys"].get("cost", [])]
+    return {key: place for place, key in reversed(list(enumerate(keys)))}
+
+
+def _identity(record: Record) -> Identity:
+    return json.dumps(record.about["variant"], sort_keys=True), record.about["clip"]
+
+
+def _grouped(records: Iterable[Record], protocol: Any) -> Iterator[list[Record]]:
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[digest([*_identity(record), protocol(record)])].append(record)
+    yield from groups.values()
+
+
+def _accuracy_protocol(record: Record) -> Any:
+    """What accuracies of one row share: all but seed and fold."""
+    return [
+        record.depends_on["data"],
+        record.about["recipe_key"],
+        record.about["view"],
+        record.about["order"],
+    ]
+
+
+def _latency_protocol(record: Record) -> Any:
+    """What latencies of one row share: all but the replicate."""
+    return {key: value for key, value in record.depends_on.items() if key != "replicate"}
+
+
+class _Accuracy:
+    """The accuracies of one variant under one protocol: all seeds, each with the held-out clips of all folds."""
+
+    def __init__(self, store: Store, records: list[Record]) -> None:
+        self.identity = _identity(records[0])
+        seeds = _complete_seeds(records)
+        chosen = [record for group in seeds for record in group]
+        arrays = [[store.read_arrays(record) for record in group] for group in seeds]
+        self.correct = np.stack([_joined(group, 1) for group in arrays])
+        self.groups = np.concatenate([each["groups"] for each in arrays[0]]).astype(np.int64)
+        self.columns = self._columns(chosen, seeds, float(np.mean([_joined(group, 5).mean() for group in arrays])))
+
+    def _columns(self, records: list[Record], seeds: list[list[Record]], top5: float) -> dict[str, Any]:
+        interval = wilson(self.correct[0], self.groups) if len(seeds) == 1 else bootstrap(self.correct, self.groups)
+        about, view = records[0].about, records[0].about["view"]
+        return {
+            "data": about["data"],
+            "data_digest": records[0].depends_on["data"],
+            "recipe": about["recipe"],
+            "recipe_key": about["recipe_key"],
+            "view": f"{view['crop']} crop, {view['views']} view, {view['precision']}",
+            "order": about["order"],
+            "seeds": len(seeds),
+            "folds": len(seeds[0]),
+            "test_clips": self.correct.shape[1],
+            "unreadable": records[0].measured["unreadable"],
+            "top1": interval.estimate,
+            "top1_low": interval.low,
+            "top1_high": interval.high,
+            "top5": top5,
+            "interval": interval.method + ("; one training, nothing about others" if len(seeds) == 1 else ""),
+        }
+
+
+def _complete_seeds(records: list[Record]) -> list[list[Record]]:
+    """The records of each seed in the order of their folds; a seed that lacks a fold that another has waits."""
+    by_seed: dict[Any, list[Record]] = defaultdict(list)
+    for record in records:
+        by_seed[record.about["seed"]].append(record)
+    most = max(len(group) for group in by_seed.values())
+    complete = [group for _, group in sorted(by_seed.items(), key=lambda item: (item[0] is None, item[0]))]
+    return [sorted(group, key=lambda each: each.about["fold"]) for group in complete if len(group) == most]
+
+
+def _joined(folds: Collection[Mapping[str, Any]], k: int) -> NDArray[np.bool_]:
+    """bool (clips,): was the label among the k most probable, over the clips of all folds."""
+    return np.concatenate([topk_correct(each["log_probabilities"], each["labels"], k) for each in folds])
+
+
+def _latency_columns(records: list[Record]) -> tuple[Identity, dict[str, Any]]:
+    first = records[0].depends_on
+    interval = _latency_interval(records)
+    loads = [load for record in records if (load := record.measured["load_before"]) is not None]
+    return _identity(records[0]), {
+        "device": first["machine"]["device"],
+        **{column: first[column] for column in ("runtime", "precision", "layout", "threads", "batch")},
+        "processes": len(records),
+        "latency_ms": interval.estimate,
+        "latency_low_ms": interval.low,
+        "latency_high_ms": interval.high,
+        "latency_interval": interval.method,
+        "load": max(loads, default=np.nan),
+    }
+
+
+def _latency_interval(records: list[Record]) -> Interval:
+    """Over processes where there are several: iterations inside one share its luck."""
+    if len(records) == 1:
+        one = records[0].measured
+        return Interval(one["median_ms"], one["low_ms"], one["high_ms"], f"{one['method']} of one process")
+    return geometric_mean_interval([record.measured["median_ms"] for record in records])
+
+
+def _join(
+    costs: Mapping[Identity, Record],
+    accuracies: list[_Accuracy],
+    latencies: list[tuple[Identity, dict[str, Any]]],
+    order: Mapping[str, int],
+) -> Table:
+    """Every accuracy of a variant with every latency of it, and what has no counterpart once."""
+    rows: list[tuple[int, dict[str, Any], _Accuracy | None]] = []
+    identities = {*costs, *(each.identity for each in accuracies), *(identity for identity, _ in latencies)}
+    for identity in identities:
+        cost = costs.get(identity)
+        place = order.get(cost.key, len(order)) if cost else len(order)
+        shared = _variant_columns(identity) | (dict(cost.measured) if cost else {})
+        own = [each for each in accuracies if each.identity == identity]
+        timed = [columns for owner, columns in latencies if owner == identity]
+        for accuracy, latency in itertools.product(own or (None,), timed or ({},)):
+            rows.append((place, shared | (accuracy.columns if accuracy else {}) | latency, accuracy))
+    rows.sort(key=lambda row: (row[0], row[1]["units"], str(row[1].get("data")), str(row[1].get("order"))))
+    frame = pd.DataFrame([row for _, row, _ in rows], columns=list(COLUMNS))
+    return Table(frame, {i: (each.correct, each.groups) for i, (_, _, each) in enumerate(rows) if each})
+
+
+def _variant_columns(identity: Identity) -> dict[str, Any]:
+    variant = Variant.from_fields(json.loads(identity[0]))
+    columns = {name: getattr(variant, name) for name in ("units", "gating", "width", "classes")}
+    return {"variant": variant.name, **columns, "clip": identity[1]}

@@ -1,0 +1,70 @@
+"""The sheet that a picture is drawn on: title and legend above, how it was measured below, room for both."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+DPI = 160
+INK, NOTE = "#222222", "#555555"
+LABEL_ID = "point-label"  # the gid of the texts that name a point, so that tests and readers of the SVG find them
+
+
+def canvas(
+    panels: int, title: str, notes: Sequence[str], legend: list[Line2D], panel_width: float = 4.6
+) -> tuple[Figure, list[Axes]]:
+    """A figure with its title and legend on top and its notes below, and room for all of them."""
+    width = 0.9 + panel_width * panels
+    wrapped = [line for note in notes for line in textwrap.wrap(note, int(width * 15.5))]
+    columns = max(1, min(len(legend), int(width / 2.05)))
+    top = 0.42 + 0.21 * -(-len(legend) // columns)
+    bottom = 0.62 + 0.16 * len(wrapped)
+    height = 3.9 + top + bottom
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    figure.subplots_adjust(
+        left=0.72 / width, right=1 - 0.15 / width, bottom=bottom / height, top=1 - top / height, wspace=0.06
+    )
+    figure.text(0.72 / width, 1 - 0.12 / height, title, va="top", fontsize=12, fontweight="bold", color=INK)
+    figure.text(
+        0.72 / width,
+        0.1 / height,
+        "\n".join(wrapped),
+        va="bottom",
+        fontsize=7.6,
+        color=NOTE,
+        linespacing=1.35,
+    )
+    _place_legend(figure, legend, columns, (0.66 / width, 1 - 0.33 / height))
+    for axis in axes:
+        _plain(axis)
+    return figure, list(axes)
+
+
+def _place_legend(figure: Figure, handles: list[Line2D], columns: int, corner: tuple[float, float]) -> None:
+    figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=corner, ncols=columns, frameon=False, fontsize=8,
+        handlelength=2.6, columnspacing=1.6, borderpad=0.1, borderaxespad=0, labelcolor=INK,
+    )  # fmt: skip
+
+
+def _plain(axis: Axes) -> None:
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(True, color="#E9E9E9", linewidth=0.7)
+    axis.set_axisbelow(True)
+    axis.tick_params(labelsize=8.5, color="#999999")
+
+
+def accuracy_limits(table: pd.DataFrame) -> tuple[float, float]:
+    low = np.nanmin(100 * table[["top1", "top1_low"]].to_numpy(dtype=float))
+    high = np.nanmax(100 * table[["top1", "top1_high"]].to_numpy(dtype=float))
+    margin = max(1.5, 0.09 * (high - low))
+    return max(-2.0, low - margin), min(102.0, high + margin)

@@ -1,0 +1,242 @@
+"""The joined table as a researcher reads it: Markdown, CSV and the terminal; and differences to a base variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import rich.box
+import rich.table
+from numpy.typing import NDArray
+
+from tradeoff.errors import InputError
+from tradeoff.records.statistics import Interval, paired_difference
+from tradeoff.report.frontier import COSTS, frontier_marks
+from tradeoff.report.protocols import INPUT, LATENCY, protocol_lines, protocol_names, split_protocols
+from tradeoff.variants import UNITS
+
+Accuracies = Mapping[Any, tuple[NDArray[np.bool_], NDArray[np.int64]]]
+"""For a row's index in the table: which clips were right, bool (seeds, clips), and the clips' groups (clips,)."""
+
+MISSING = "–"  # noqa: RUF001 - an en dash is how a table says that a cell is empty on purpose
+DIFFERENCE_NOTE = (
+    "Each interval is 95 % by itself, over the same clips; with many variants, expect one in twenty to miss. "
+    '"Cannot tell" is not "equal": the interval says how large a difference is still possible.'
+)
+_KINDS = {"3": "full", "s": "separable"}
+_VARYING = {"data": "data", "order": "frames", "recipe": "training", "width": "width", "processes": "processes"}
+
+
+def units_in_words(units: str) -> str:
+    """Which units are 3D and how: `1a-3b full`, `4e-5c separable`, `all separable`, `none`."""
+    runs, start = [], 0
+    for letter, run in groupby(units):
+        count = len(list(run))
+        names = UNITS[start : start + count]
+        start += count
+        if letter in _KINDS:
+            where = "all" if count == len(UNITS) else names[0] if count == 1 else f"{names[0]}-{names[-1]}"
+            runs.append(f"{where} {_KINDS[letter]}")
+    return ", ".join(runs) or "none"
+
+
+def display_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one protocol as text, in the columns of a paper; what varies between rows is a column too."""
+    marks = frontier_marks(table)
+    columns: dict[str, list[str]] = {
+        "Variant": [str(name) for name in table["variant"]],
+        "3D units": [units_in_words(units) for units in table["units"]],
+        "Params (M)": [_scaled(value, 1e6) for value in table["params"]],
+        "MACs (G)": [_scaled(value, 1e9) for value in table["macs"]],
+        "Top-1 % [95 %]": [percent(*row) for row in _rows(table, "top1", "top1_low", "top1_high")],
+        "Top-5 %": [percent(value) for value in table["top5"]],
+        "Latency ms [95 %]": [
+            _latency(*row) for row in _rows(table, "latency_ms", "latency_low_ms", "latency_high_ms")
+        ],
+        "Seeds": [_scaled(value, 1) for value in table["seeds"]],
+    }
+    for column in (*_VARYING, *(name for name in (*INPUT, *LATENCY) if name not in _VARYING)):
+        if column in table and table[column].dropna().nunique() > 1:
+            columns[_VARYING.get(column, column).capitalize()] = [_cell(value) for value in table[column]]
+    columns["Frontier"] = [_marked(row) for row in marks.to_dict("records")]
+    return pd.DataFrame(columns, index=table.index)
+
+
+def _rows(table: pd.DataFrame, *columns: str) -> list[list[Any]]:
+    rows: list[list[Any]] = table[list(columns)].to_numpy(dtype=object).tolist()
+    return rows
+
+
+def _marked(marks: Mapping[Any, bool]) -> str:
+    return ", ".join(short for column, short in COSTS.items() if marks[column])
+
+
+def _scaled(value: Any, unit: float) -> str:
+    """Four significant digits of a count in its unit; whole numbers as they are."""
+    if pd.isna(value):
+        return MISSING
+    number = float(value) / unit
+    return f"{number:g}" if number.is_integer() else f"{number:#.4g}" if number < 1000 else f"{number:.0f}"
+
+
+def percent(value: Any, low: Any = np.nan, high: Any = np.nan) -> str:
+    """`87.5 [84.1, 90.2]` from fractions; without an interval only the estimate."""
+    if pd.isna(value):
+        return MISSING
+    interval = "" if pd.isna(low) else f" [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{100 * value:.1f}{interval}"
+
+
+def _latency(value: Any, low: Any, high: Any) -> str:
+    if pd.isna(value):
+        return MISSING
+    interval = "" if pd.isna(low) else f" [{_three_digits(low)}, {_three_digits(high)}]"
+    return f"{_three_digits(value)}{interval}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}"
+
+
+def _cell(value: Any) -> str:
+    return MISSING if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def markdown_table(shown: pd.DataFrame) -> str:
+    """A GitHub table of texts; numbers are right-aligned, bars escaped."""
+    right = [_numeric(shown[column]) for column in shown]
+    rows = [list(shown.columns), ["---:" if flag else "---" for flag in right]]
+    rows += [[str(cell).replace("|", r"\|") for cell in row] for row in shown.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+
+
+def _numeric(column: pd.Series[Any]) -> bool:
+    return all(str(cell)[:1] in f"0123456789+-{MISSING}" for cell in column) and column.name != "3D units"
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The table of one protocol, and the protocol under it."""
+    notes = "".join(f"- {line}\n" for line in protocol_lines(table))
+    return f"{markdown_table(display_table(table))}\n{notes}"
+
+
+def csv(table: pd.DataFrame) -> str:
+    """Every column of the joined table unrounded (fractions, counts, ms), and `on_frontier_<cost>` 1 or 0."""
+    marks = frontier_marks(table).astype(int).add_prefix("on_frontier_")
+    return pd.concat([table, marks], axis=1).to_csv(index=False, lineterminator="\n")
+
+
+def rich_table(table: pd.DataFrame, title: str | None = None) -> rich.table.Table:
+    """The table of one protocol for the terminal, with the protocol as its caption."""
+    shown = display_table(table).drop(columns="3D units")  # the name says it, and a terminal is narrow
+    return rich_frame(shown, title=title, caption="\n".join(protocol_lines(table)))
+
+
+def rich_tables(table: pd.DataFrame, title: str) -> list[rich.table.Table]:
+    """One table for the terminal for each protocol."""
+    parts = split_protocols(table)
+    names = protocol_names(parts)
+    titles = [f"{title} ({name})" if name else title for name in names]
+    return [rich_table(part, heading) for part, heading in zip(parts, titles, strict=True)]
+
+
+def rich_frame(shown: pd.DataFrame, title: str | None = None, caption: str | None = None) -> rich.table.Table:
+    """A frame of texts as a rich Table, numbers right-aligned."""
+    result = rich.table.Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for column in shown:
+        justify: Literal["left", "right"] = "right" if _numeric(shown[column]) else "left"
+        result.add_column(str(column), justify=justify, no_wrap=column == "Variant")
+    for row in shown.to_numpy().tolist():
+        result.add_row(*(str(cell) for cell in row))
+    return result
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Top-1 of `variant` minus that of `base`, as fractions, and what that allows to say of the variant."""
+
+    variant: str
+    base: str
+    interval: Interval
+    verdict: str
+
+
+def verdict(interval: Interval) -> str:
+    """`higher` or `lower` if the whole interval is on one side of zero, else `cannot tell`."""
+    if interval.low > 0:
+        return "higher"
+    return "lower" if interval.high < 0 else "cannot tell"
+
+
+def differences(table: pd.DataFrame, accuracies: Accuracies, base: str | None = None) -> list[Difference]:
+    """Each row of one protocol against the row of variant `base` (I2D, else I3D, else the first with clips kept).
+
+    Rows whose clips are not in `accuracies` are left out. Raises InputError if `base` has none, or the clips differ.
+    """
+    known = [index for index in table.index if index in accuracies]
+    names = {index: str(table.at[index, "variant"]) for index in known}
+    if not known:
+        return []
+    chosen = _base_row(names, base)
+    right, groups = accuracies[chosen]
+    found = []
+    for index in known:
+        if index != chosen:
+            own, own_groups = accuracies[index]
+            if not np.array_equal(groups, own_groups):
+                raise InputError(
+                    f"{names[index]} and {names[chosen]} were tested on different clips; no paired difference"
+                )
+            interval = paired_difference(own, right, groups)
+            found.append(Difference(names[index], names[chosen], interval, verdict(interval)))
+    return found
+
+
+def _base_row(names: Mapping[Any, str], base: str | None) -> Any:
+    for wanted in [base] if base else ["I2D", "I3D", *names.values()]:
+        for index, name in names.items():
+            if name == wanted:
+                return index
+    raise InputError(f"base variant {base!r} has no accuracy here; use one of {', '.join(names.values())}")
+
+
+def order_differences(table: pd.DataFrame, accuracies: Accuracies) -> list[Difference]:
+    """For each variant that has both orders, top-1 on reversed frames minus normal, from the same trainings."""
+    found = []
+    for (variant, _), rows in table.groupby(["variant", "width"], sort=False):
+        pick = {order: [i for i in group.index if i in accuracies] for order, group in rows.groupby("order")}
+        if pick.get("normal") and pick.get("reversed"):
+            (normal, groups), (reverse, _) = accuracies[pick["normal"][0]], accuracies[pick["reversed"][0]]
+            paired = normal.shape == reverse.shape
+            interval = paired_difference(reverse, normal, groups, same_trainings=paired)
+            found.append(Difference(f"{variant}, reversed", f"{variant}, normal", interval, verdict(interval)))
+    return found
+
+
+def differences_table(found: Sequence[Difference]) -> pd.DataFrame:
+    """Differences as text, in percentage points."""
+    rows = [
+        {
+            "Variant": each.variant,
+            "Against": each.base,
+            "Top-1 difference, points [95 %]": _points(each.interval),
+            "Top-1 is": each.verdict,
+        }
+        for each in found
+    ]
+    return pd.DataFrame(rows, columns=["Variant", "Against", "Top-1 difference, points [95 %]", "Top-1 is"])
+
+
+def _points(interval: Interval) -> str:
+    return f"{100 * interval.estimate:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"

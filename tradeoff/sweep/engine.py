@@ -1,0 +1,269 @@
+"""Makes the measurements of a plan that are not recorded yet, one after the other, in this process.
+
+Each is written the moment it is made, so that a kill loses the one under way. One that fails is noted under
+`attempts/` and does not stop the others.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from tradeoff.data import Dataset, open_dataset
+from tradeoff.errors import InputError
+from tradeoff.measure.cost import cost
+from tradeoff.measure.environment import load_average, provenance
+from tradeoff.measure.latency import latency
+from tradeoff.networks import build
+from tradeoff.networks.checkpoints import checkpoint_bytes, load_checkpoint, state_digest
+from tradeoff.records.keys import KINDS, Key, Kind
+from tradeoff.records.statistics import topk_correct
+from tradeoff.records.store import Store, write_atomically
+from tradeoff.sweep.plan import Measurement, Plan
+from tradeoff.sweep.progress import Reporter
+from tradeoff.training.evaluate import VIEW, log_probabilities
+from tradeoff.training.fit import fit, seed_everything
+
+LOG_LINES = 30
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A measurement that could not be made, why, and the file that says more."""
+
+    measurement: Measurement
+    reason: str
+    attempt: Path
+
+
+@dataclass
+class Outcome:
+    """What a run did."""
+
+    measured: int = 0
+    present: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def as_record(self) -> dict[str, Any]:
+        failures = [
+            {"measurement": str(each.measurement), "reason": each.reason, "attempt": str(each.attempt)}
+            for each in self.failures
+        ]
+        return {"measured": self.measured, "present": self.present, "failures": failures}
+
+    def lines(self) -> list[str]:
+        """What was done, for people."""
+        if not self.measured and not self.failures:
+            return [f"measured nothing: all {self.present} measurements were there already"]
+        done = f"measured {self.measured}, {self.present} were there already, {len(self.failures)} failed"
+        return [done, *(f"FAILED {each.measurement}: {each.reason} ({each.attempt})" for each in self.failures)]
+
+
+class Engine:
+    """Runs one plan against one store."""
+
+    def __init__(self, plan: Plan, store: Store, cache: Path, reporter: Reporter) -> None:
+        self.plan, self.store, self.cache, self.reporter = plan, store, cache, reporter
+        self._dataset: Dataset | None = None
+        self._measurers: dict[Kind, Callable[[Measurement], str]] = {
+            "cost": self._cost,
+            "training": self._train,
+            "accuracy": self._evaluate,
+            "latency": self._time,
+        }
+
+    def run(self, kinds: tuple[Kind, ...] = KINDS) -> Outcome:
+        """Measure what is missing of the given kinds.
+
+        Raises InputError for a results folder, data or weights that cannot be used at all.
+        """
+        self.store.prepare()
+        self.store.write_sweep(self.plan.sweep.name, self.plan.keys(), self.plan.sweep.model_dump(mode="json"))
+        missing = self.plan.missing(self.store, kinds)
+        wanted = [each for each in self.plan.measurements if each.key.kind in kinds]
+        outcome = Outcome(present=len({m.key.digest for m in wanted} - {m.key.digest for m in missing}))
+        if any(each.key.kind in ("training", "accuracy") for each in missing):
+            self._open_dataset()
+        failed: set[str] = set()
+        self.reporter.plan(missing)
+        for measurement in missing:
+            if measurement.training and measurement.training.digest in failed:
+                continue
+            if not self._attempt(measurement, outcome):
+                failed.add(measurement.key.digest)
+            if self.plan.sweep.keep == "none":
+                self._drop_checkpoint(measurement)
+        return outcome
+
+    def _attempt(self, measurement: Measurement, outcome: Outcome) -> bool:
+        self.reporter.begin(measurement)
+        try:
+            summary = self._measurers[measurement.key.kind](measurement)
+        except InputError:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            log = "".join(traceback.format_exception(error)).splitlines()[-LOG_LINES:]
+            path = self.store.write_attempt(measurement.key, reason, "\n".join(log), self._made(0.0))
+            outcome.failures.append(Failure(measurement, reason, path))
+            self.reporter.fail(measurement, reason)
+            return False
+        outcome.measured += 1
+        self.reporter.end(measurement, summary)
+        return True
+
+    def _cost(self, measurement: Measurement) -> str:
+        started = time.perf_counter()
+        measured = cost(measurement.variant, self.plan.sweep.shape)
+        self._write(measurement, measured.as_record(), started)
+        return f"{measured.params / 1e6:.2f} M parameters, {measured.macs / 1e9:.3f} G multiply-adds"
+
+    def _train(self, measurement: Measurement) -> str:
+        recipe, description = self.plan.sweep.train, self.plan.description
+        assert recipe is not None and description is not None and measurement.seed is not None
+        dataset = self._open_dataset()
+        started = time.perf_counter()
+        network = self._initial_network(measurement)
+        history = fit(
+            network,
+            dataset,
+            dataset.split(measurement.fold)[0],
+            self.plan.sweep.shape,
+            recipe,
+            precision=self.plan.precision,
+            seed=measurement.seed,
+            device=self.plan.device,
+            flips=description.flips,
+            report=self.reporter.epoch,
+        )
+        self._keep(measurement, network, [each.as_record() for each in history], started)
+        return f"loss {history[-1].loss:.3f}, {history[-1].clips_per_second:.0f} clips/s"
+
+    def _initial_network(self, measurement: Measurement) -> nn.Module:
+        assert self.plan.sweep.train is not None and measurement.seed is not None
+        seed_everything(measurement.seed, self.plan.device)
+        network = build(measurement.variant, dropout=self.plan.sweep.train.dropout)
+        if self.plan.sweep.weights is not None:
+            source, _ = load_checkpoint(self.plan.sweep.weights, measurement.variant)
+            network.load_state_dict(source.state_dict())
+        return network
+
+    def _keep(
+        self, measurement: Measurement, network: nn.Module, history: list[dict[str, Any]], started: float
+    ) -> None:
+        """Checkpoint first, record second: a training that is on record has had its network kept."""
+        state = state_digest(network)
+        if self.store.has(measurement.key):
+            before = self.store.read(measurement.key).measured["state"]
+            if before != state:
+                raise RuntimeError(
+                    f"training again gave other weights ({state}) than those on record ({before}), "
+                    "whose checkpoint is gone: use keep: last on this device"
+                )
+        path = self.store.root / "checkpoints" / f"{measurement.key.digest}.{state}.pt"
+        write_atomically(path, checkpoint_bytes(network, measurement.variant))
+        self._write(measurement, {"state": state, "epochs": history}, started)
+
+    def _evaluate(self, measurement: Measurement) -> str:
+        dataset = self._open_dataset()
+        started = time.perf_counter()
+        indices = dataset.split(measurement.fold)[1]
+        log_probs = log_probabilities(
+            self._trained_network(measurement),
+            dataset,
+            indices,
+            self.plan.sweep.shape,
+            order=measurement.order,  # type: ignore[arg-type]
+            device=self.plan.device,
+            report=self.reporter.step,
+        )
+        labels = dataset.labels[indices]
+        measured = {f"top{k}": float(topk_correct(log_probs, labels, k).mean()) for k in (1, 5)}
+        arrays = {
+            "log_probabilities": log_probs,
+            "labels": labels.astype(np.int32),
+            "groups": dataset.groups[indices].astype(np.int32),
+            "ids": np.array([dataset.ids[i] for i in indices]),
+        }
+        counts = {"clips": len(indices), "unreadable": len(dataset.unreadable)}
+        self._write(measurement, measured | counts, started, arrays)
+        return f"top-1 {measured['top1']:.1%}, top-5 {measured['top5']:.1%} of {len(indices)} clips"
+
+    def _trained_network(self, measurement: Measurement) -> nn.Module:
+        path = self.plan.sweep.weights
+        if measurement.training is not None:
+            path = self.plan.checkpoint(self.store, measurement.training)
+        if path is None:
+            raise RuntimeError("the checkpoint is gone: run the sweep again to train it anew")
+        return load_checkpoint(path, measurement.variant)[0]
+
+    def _time(self, measurement: Measurement) -> str:
+        protocol = self.plan.sweep.latency
+        assert protocol is not None
+        started, load = time.perf_counter(), load_average()
+        timed = latency(measurement.variant, self.plan.sweep.shape, protocol, str(self.plan.device))
+        arrays = {"samples_ms": timed.samples_ms}
+        self._write(measurement, timed.as_record() | {"load_before": load}, started, arrays)
+        return f"{timed.median_ms:.2f} ms [{timed.low_ms:.2f}, {timed.high_ms:.2f}]"
+
+    def _write(
+        self,
+        measurement: Measurement,
+        measured: dict[str, Any],
+        started: float,
+        arrays: dict[str, np.ndarray] | None = None,
+    ) -> None:
+        self.store.write(
+            measurement.key,
+            measured,
+            about=self._about(measurement),
+            made=self._made(time.perf_counter() - started),
+            arrays=arrays,
+        )
+
+    def _about(self, measurement: Measurement) -> dict[str, Any]:
+        """What a reader wants to know of a record and its key does not say in words."""
+        sweep, description = self.plan.sweep, self.plan.description
+        about: dict[str, Any] = {"name": measurement.variant.name, "variant": measurement.variant.fields()}
+        about["clip"] = sweep.clip
+        if measurement.key.kind in ("training", "accuracy") and description is not None:
+            about |= {"data": description.name, "fold": measurement.fold, "seed": measurement.seed}
+            about |= self._origin()
+        if measurement.key.kind == "accuracy":
+            about |= {"order": measurement.order, "view": VIEW}
+        return about
+
+    def _origin(self) -> dict[str, Any]:
+        """Where the weights come from: a recipe, or a checkpoint as it is."""
+        if self.plan.sweep.train is None:
+            return {"recipe": f"none, checkpoint {self.plan.weights}", "recipe_key": self.plan.weights}
+        start = f", from checkpoint {self.plan.weights}" if self.plan.weights else ""
+        summary = self.plan.sweep.train.summary(self.plan.precision) + start
+        return {"recipe": summary, "recipe_key": self.plan.recipe_key}
+
+    def _made(self, seconds: float) -> dict[str, Any]:
+        return provenance(self.plan.device) | {"seconds": round(seconds, 3)}
+
+    def _open_dataset(self) -> Dataset:
+        if self._dataset is None:
+            assert self.plan.sweep.data is not None
+            self._dataset = open_dataset(self.plan.sweep.data, self.plan.sweep.shape, self.cache, self.reporter.data)
+            self.reporter.opened(self._dataset)
+        return self._dataset
+
+    def _drop_checkpoint(self, measurement: Measurement) -> None:
+        """`keep: none`: a checkpoint goes once no accuracy of this plan waits for it."""
+        training: Key | None = measurement.training or (measurement.key if measurement.key.kind == "training" else None)
+        if training is None:
+            return
+        waiting = [m for m in self.plan.measurements if m.training == training and not self.store.has(m.key)]
+        path = self.plan.checkpoint(self.store, training)
+        if path is not None and not waiting:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,191 @@
+"""A sweep file: which variants, on which data, trained how, measured how. YAML, validated key by key."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from tradeoff.clip_shape import ClipShape
+from tradeoff.data.specs import DataSpec, SyntheticData, VideoData
+from tradeoff.errors import InputError
+from tradeoff.measure.protocol import LatencyProtocol
+from tradeoff.training.recipe import Recipe
+from tradeoff.variants import UNITS, Variant, curve_names
+
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+Fold = Annotated[int, Field(strict=True, ge=0)]
+
+
+def _none(value: Any) -> Any:
+    return None if value == "none" else value
+
+
+class Curve(BaseModel):
+    """Several cuts of one of the paper's curves: `{curve: Top-Heavy-I3D, cuts: [2, 4]}`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    curve: str
+    cuts: tuple[Annotated[int, Field(strict=True, ge=0, le=len(UNITS))], ...] = Field(min_length=1)
+
+    @field_validator("curve")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in curve_names():
+            raise ValueError(f"should be one of {', '.join(curve_names())}")
+        return value
+
+    def names(self) -> list[str]:
+        return [f"{self.curve}-{k}" for k in self.cuts]
+
+
+class Sweep(BaseModel):
+    """What a sweep file says.
+
+    Without `data`, or with `train: none` and no `weights`, only cost and latency are measured. `train: none` with
+    `weights` evaluates that checkpoint as it is; `weights` with a recipe starts each training from it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    variants: tuple[str | Curve, ...] = Field(min_length=1)
+    width: float = 1.0
+    clip: str = "16x64x64"
+    data: DataSpec | None = None
+    classes: int | None = Field(None, ge=1, strict=True)
+    train: Annotated[Recipe | None, BeforeValidator(_none)] = Recipe()
+    weights: Path | None = None
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
+    folds: Literal["all"] | tuple[Fold, ...] = (0,)
+    orders: tuple[Literal["normal", "reversed"], ...] = Field(("normal",), min_length=1)
+    keep: Literal["last", "none"] = "last"
+    latency: Annotated[LatencyProtocol | None, BeforeValidator(_none)] = LatencyProtocol()
+
+    @field_validator("clip")
+    @classmethod
+    def _clip(cls, value: str) -> str:
+        return str(ClipShape.parse(value))
+
+    @field_validator("variants")
+    @classmethod
+    def _known(cls, value: tuple[str | Curve, ...]) -> tuple[str | Curve, ...]:
+        for entry in value:
+            if isinstance(entry, str):
+                Variant.parse(entry)
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Sweep:
+        Variant.parse("I3D", width=self.width)
+        if self.data is not None and self.classes is not None:
+            raise ValueError("classes is given beside data: leave it out, the data set knows its classes")
+        if self.weights is not None and self.data is None:
+            raise ValueError("weights is given without data: name the data that they are evaluated or trained on")
+        return self
+
+    @property
+    def shape(self) -> ClipShape:
+        return ClipShape.parse(self.clip)
+
+    def chosen(self, classes: int) -> list[Variant]:
+        """The variants, each once, in the order of the file."""
+        names = [name for entry in self.variants for name in ([entry] if isinstance(entry, str) else entry.names())]
+        return list(dict.fromkeys(Variant.parse(name, width=self.width, classes=classes) for name in names))
+
+    def resolve(self, base: Path) -> Sweep:
+        """A copy whose paths are absolute, relative ones being taken from `base`."""
+        update: dict[str, Any] = {"data": self.data and self.data.resolve(base)}
+        if self.weights is not None:
+            update["weights"] = (base / self.weights.expanduser()).resolve()
+        return self.model_copy(update=update)
+
+
+def read_sweep(path: Path) -> Sweep:
+    """The sweep in a YAML file; paths in it are relative to its folder.
+
+    Raises InputError, one sentence that names the file, the key, the value and what would be right.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise InputError(f"sweep file {path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"sweep file {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"sweep file {path} holds no keys: it needs at least variants")
+    return make_sweep({"name": path.stem, **values}, str(path)).resolve(path.absolute().parent)
+
+
+def make_sweep(values: Mapping[str, Any], origin: str) -> Sweep:
+    """Validate; `origin` is the file, or whatever the user should look at. Raises InputError for the first error."""
+    try:
+        return Sweep.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{origin}: {_sentence(error)}") from error
+
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "": Sweep,
+    "train": Recipe,
+    "latency": LatencyProtocol,
+    "data.synthetic": SyntheticData,
+    "data.videos": VideoData,
+    "variants.Curve": Curve,
+}
+
+
+def _sentence(error: ValidationError) -> str:
+    # Of a union's errors the one that got furthest into the value is about what the user meant.
+    first = max(error.errors(), key=lambda each: (each["type"] == "extra_forbidden", len(each["loc"])))
+    where = _key(first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"key {where!r} is unknown: use {_allowed(first['loc'])}"
+    problem = re.sub(r"^(Value error, |Input |Tuple )", "", first["msg"]).replace("valid tuple", "list, as in [0, 1]")
+    if first["type"] == "missing":
+        return f"key {where!r} is missing"
+    if not where:
+        return problem
+    if first["type"] == "value_error" and not problem.startswith("should"):
+        return f"{where}: {problem}"
+    return f"{where} is {_short(first['input'])}: {problem[:1].lower()}{problem[1:]}"
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """The key as the file has it: without the names of union members that pydantic puts into a location."""
+    members = re.compile(r"str|Curve|tuple\[.*|literal\[.*")
+    parts = [str(part) for part in location if not members.fullmatch(str(part))]
+    if parts[:1] == ["data"] and len(parts) > 2:
+        del parts[1]
+    return ".".join(parts)
+
+
+def _allowed(location: tuple[int | str, ...]) -> str:
+    section = ".".join(str(part) for part in location[:-1] if not isinstance(part, int))
+    names = list(_SECTIONS[section].model_fields)
+    near = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.6)
+    return f"{near[0]!r}, or one of {', '.join(names)}" if near else f"one of {', '.join(names)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def sweep_files(folder: Path) -> Iterator[Path]:
+    """The sweep files of a folder, by name."""
+    yield from sorted(folder.glob("*.yaml"))

@@ -1,0 +1,190 @@
+"""From a sweep to its measurements, each with its key; what is in the store already need not be done."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from tradeoff.data import Description, describe
+from tradeoff.errors import InputError
+from tradeoff.measure.cost import COUNTER
+from tradeoff.measure.environment import machine, source_digest
+from tradeoff.measure.latency import resolve_threads
+from tradeoff.networks.checkpoints import load_checkpoint, state_digest
+from tradeoff.records.keys import (
+    KINDS,
+    Fields,
+    Key,
+    Kind,
+    accuracy_key,
+    cost_key,
+    digest,
+    latency_key,
+    training_key,
+)
+from tradeoff.records.store import Store
+from tradeoff.sweep.file import Sweep
+from tradeoff.training.evaluate import VIEW
+from tradeoff.training.precision import resolve_precision
+from tradeoff.variants import Variant
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One thing to measure; `key` names its record. `training` is the key of the training that an accuracy needs."""
+
+    key: Key
+    variant: Variant
+    seed: int | None = None
+    fold: int = 0
+    order: str = "normal"
+    replicate: int = 0
+    training: Key | None = None
+
+    def __str__(self) -> str:
+        seed = "" if self.seed is None else f" seed {self.seed}"
+        fold = f" fold {self.fold}" if self.fold else ""
+        order = f" {self.order}" if self.order != "normal" else ""
+        replicate = f" process {self.replicate + 1}" if self.key.kind == "latency" else ""
+        return f"{self.variant.name}{seed}{fold}{order} {self.key.kind}{replicate}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep on one device: its measurements in the order in which they should be made."""
+
+    sweep: Sweep
+    device: torch.device
+    description: Description | None
+    weights: str | None
+
+    @cached_property
+    def precision(self) -> str:
+        """What the recipe's precision comes to on the device."""
+        assert self.sweep.train is not None
+        return resolve_precision(self.sweep.train.precision, self.device)
+
+    @cached_property
+    def variants(self) -> list[Variant]:
+        classes = len(self.description.classes) if self.description else self.sweep.classes or 400
+        return self.sweep.chosen(classes)
+
+    @cached_property
+    def recipe(self) -> Fields:
+        assert self.sweep.train is not None and self.description is not None
+        flips: Fields = {"flips": True} if self.description.flips else {}
+        return {**self.sweep.train.fields(self.precision), **flips}
+
+    @cached_property
+    def recipe_key(self) -> str:
+        """What trainings of a comparison have in common: all but variant, seed and fold."""
+        return digest({"recipe": self.recipe, "threads": torch.get_num_threads(), "initial": self.weights})
+
+    @cached_property
+    def measurements(self) -> list[Measurement]:
+        """Costs first, then seed by seed each training with its accuracies, then latencies on a machine at rest."""
+        return [*self._costs(), *self._accuracies(), *self._latencies()]
+
+    def missing(self, store: Store, kinds: tuple[Kind, ...] = KINDS) -> list[Measurement]:
+        """What is to be measured: not recorded yet, or a training whose checkpoint an accuracy needs again."""
+        open_ = [each for each in self.measurements if each.key.kind in kinds and not store.has(each.key)]
+        needed = {each.training.digest for each in open_ if each.training and not self.checkpoint(store, each.training)}
+        ids = {each.key.digest for each in open_} | needed
+        return [each for each in self.measurements if each.key.digest in ids]
+
+    def checkpoint(self, store: Store, training: Key) -> Path | None:
+        """Where a training's network is kept, or None when it is not."""
+        if not store.has(training):
+            return None
+        path = store.root / "checkpoints" / f"{training.digest}.{store.read(training).measured['state']}.pt"
+        return path if path.exists() else None
+
+    def keys(self) -> dict[str, list[str]]:
+        """Every key of the sweep by kind, for its entry in the results folder."""
+        return {kind: [each.key.digest for each in self.measurements if each.key.kind == kind] for kind in KINDS}
+
+    def _folds(self) -> tuple[int, ...]:
+        assert self.description is not None
+        known = self.description.folds
+        if self.sweep.folds == "all":
+            return known
+        if missing := [fold for fold in self.sweep.folds if fold not in known]:
+            raise InputError(
+                f"folds names {missing[0]}: data set {self.description.name} has {', '.join(map(str, known))}"
+            )
+        return self.sweep.folds
+
+    def _costs(self) -> Iterator[Measurement]:
+        for variant in self.variants:
+            yield Measurement(cost_key(variant.fields(), self.sweep.clip, COUNTER), variant)
+
+    def _accuracies(self) -> Iterator[Measurement]:
+        if self.description is None:
+            return
+        if self.sweep.train is not None:
+            for seed, fold, variant in itertools.product(self.sweep.seeds, self._folds(), self.variants):
+                training = self._training(variant, seed, fold)
+                yield training
+                yield from self._views({"training": training.key.digest}, variant, seed, fold, training.key)
+        elif self.weights is not None:
+            for fold, variant in itertools.product(self._folds(), self.variants):
+                yield from self._views(
+                    {"checkpoint": self.weights, "variant": variant.fields()}, variant, None, fold, None
+                )
+
+    def _training(self, variant: Variant, seed: int, fold: int) -> Measurement:
+        assert self.description is not None
+        key = training_key(
+            variant.fields(),
+            self.sweep.clip,
+            self.description.digest,
+            fold,
+            self.recipe,
+            torch.get_num_threads(),
+            seed,
+            self.weights,
+        )
+        return Measurement(key, variant, seed, fold)
+
+    def _views(
+        self, source: Fields, variant: Variant, seed: int | None, fold: int, training: Key | None
+    ) -> Iterator[Measurement]:
+        assert self.description is not None
+        for order in self.sweep.orders:
+            key = accuracy_key(source, self.description.digest, fold, VIEW, order)
+            yield Measurement(key, variant, seed, fold, order, training=training)
+
+    def _latencies(self) -> Iterator[Measurement]:
+        if self.sweep.latency is None:
+            return
+        protocol, source = resolve_threads(self.sweep.latency), source_digest()
+        for replicate, variant in itertools.product(range(protocol.processes), self.variants):
+            key = latency_key(
+                variant.fields(), self.sweep.clip, protocol.fields(), machine(self.device), source, replicate
+            )
+            yield Measurement(key, variant, replicate=replicate)
+
+
+def make_plan(sweep: Sweep, device: torch.device) -> Plan:
+    """Look at the data and the weights that a sweep names, and plan it.
+
+    Raises InputError for data or weights that cannot be used, before anything is measured.
+    """
+    description = describe(sweep.data, sweep.shape) if sweep.data else None
+    plan = Plan(sweep, device, description, _weights_digest(sweep, description))
+    if sweep.latency is not None and sweep.latency.precision == "fp16" and device.type == "cpu":
+        raise InputError("latency.precision is 'fp16': a CPU has no fp16 convolutions; use float32 or bf16")
+    plan.keys()  # enumerates, and so finds folds and knobs that do not exist
+    return plan
+
+
+def _weights_digest(sweep: Sweep, description: Description | None) -> str | None:
+    if sweep.weights is None or description is None:
+        return None
+    digests = {state_digest(load_checkpoint(sweep.weights, each)[0]) for each in sweep.chosen(len(description.classes))}
+    return digests.pop()

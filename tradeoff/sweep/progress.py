@@ -1,0 +1,117 @@
+"""Shows how a run goes: live in a terminal, as plain lines in a pipe or in CI. Everything goes to standard error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from tradeoff.data import Dataset
+from tradeoff.records.keys import Kind
+from tradeoff.sweep.plan import Measurement
+from tradeoff.training.fit import Progress as Training
+
+# A first guess of how long each kind takes, in seconds, for the time left; the bar's own speed corrects it.
+_WEIGHT: dict[Kind, float] = {"cost": 0.3, "training": 60.0, "accuracy": 6.0, "latency": 7.0}
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+class Reporter:
+    """Hears what the engine does. Use as a context manager: `with Reporter() as reporter: ...`"""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self.live = self.console.is_terminal
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("{task.fields[note]}"),
+        )
+        self.bars = Progress(*columns, console=self.console, disable=not self.live, speed_estimate_period=600)
+        self.total: TaskID = self.bars.add_task("sweep", total=0, visible=False, note="")
+        self.stage: TaskID = self.bars.add_task("", total=1, visible=False, note="")
+        self._done = self._weight = 0.0
+        self._line_at = 0.0
+        self._count = self._of = 0
+
+    def __enter__(self) -> Reporter:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def plan(self, missing: Sequence[Measurement]) -> None:
+        """What is going to be measured."""
+        self._of = len(missing)
+        self.bars.update(
+            self.total, total=sum(_WEIGHT[each.key.kind] for each in missing), visible=bool(missing), note=""
+        )
+
+    def begin(self, measurement: Measurement) -> None:
+        self._count += 1
+        self._weight = _WEIGHT[measurement.key.kind]
+        self._line_at = time.monotonic()
+        self.bars.reset(self.stage, description=f"  {measurement}", total=1, visible=True, note="")
+
+    def end(self, measurement: Measurement, summary: str) -> None:
+        self._finish(f"{measurement}: {summary}")
+
+    def fail(self, measurement: Measurement, reason: str) -> None:
+        self._finish(f"{measurement}: FAILED, {reason}", style="red")
+
+    def epoch(self, training: Training) -> None:
+        """One step of a training."""
+        share = ((training.epoch - 1) * training.steps + training.step) / (training.epochs * training.steps)
+        note = (
+            f"epoch {training.epoch}/{training.epochs}, loss {training.loss:.3f}, "
+            f"{training.clips_per_second:.0f} clips/s"
+        )
+        self._advance(share, note)
+
+    def step(self, done: int, total: int) -> None:
+        """`done` of `total` clips evaluated."""
+        self._advance(done / total, f"{done}/{total} clips")
+
+    def data(self, done: int, total: int) -> None:
+        """`done` of `total` clips generated or decoded into the cache."""
+        self.bars.update(self.stage, description="  data", total=total, completed=done, visible=True, note="clips")
+        self._line("data", f"{done}/{total} clips")
+
+    def opened(self, dataset: Dataset) -> None:
+        """The data set is there; says which videos it lacks."""
+        for path, reason in dataset.unreadable:
+            self._print(f"left out {path}: {reason}", style="yellow")
+        if dataset.unreadable:
+            self._print(
+                f"{len(dataset.unreadable)} of {len(dataset.unreadable) + len(dataset.ids)} videos are unreadable"
+            )
+
+    def _advance(self, share: float, note: str) -> None:
+        self.bars.update(self.stage, completed=share, note=note)
+        self.bars.update(self.total, completed=self._done + share * self._weight)
+        self._line(f"[{self._count}/{self._of}]", note)
+
+    def _line(self, prefix: str, note: str) -> None:
+        """A sign of life now and then where there is no live display."""
+        if not self.live and time.monotonic() - self._line_at >= SECONDS_BETWEEN_LINES:
+            self._line_at = time.monotonic()
+            self._print(f"{prefix} {note}")
+
+    def _finish(self, text: str, style: str | None = None) -> None:
+        self._done += self._weight
+        self.bars.update(self.total, completed=self._done)
+        self._print(f"[{self._count}/{self._of}] {text}", style)
+
+    def _print(self, text: str, style: str | None = None) -> None:
+        self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
