@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 from tradeoff.cli import main
+from tradeoff.sweep import engine
+from tradeoff.training.fit import fit
 
 ROOT = Path(__file__).resolve().parents[1]
 Tool = Callable[..., tuple[int, str, str]]
@@ -104,15 +106,27 @@ def test_keep_none_leaves_no_checkpoint_and_trains_again_for_another_view(
     assert list((tmp_path / "results/local/checkpoints").iterdir()) == []
 
 
-def test_a_failed_training_is_reported_and_stops_no_other(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:
-    recipe = {"epochs": 4, "batch": 16, "rate": 100.0, "momentum": 0.99, "warmup": 0.0, "precision": "float32"}
-    code, out, err = tool("sweep", write(tmp_path / "mine.yaml", tiny | {"train": recipe}), "--json")
+def test_a_failed_training_is_reported_stops_no_other_and_is_tried_again(
+    tool: Tool, tmp_path: Path, tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails_once(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(engine, "fit", fit)
+        raise MemoryError("3 GiB wanted")
+
+    monkeypatch.setattr(engine, "fit", fails_once)
+    file = write(tmp_path / "mine.yaml", tiny)
+    code, out, err = tool("sweep", file, "--json")
     document = json.loads(out)
     assert code == 1
-    assert len(document["failures"]) == 2
-    assert all("DivergedError" in failure["reason"] for failure in document["failures"])
-    assert document["measured"] == 4  # costs and latencies of both
+    (failure,) = document["failures"]
+    assert failure["measurement"] == "I2D seed 0 training"
+    assert failure["reason"] == "MemoryError: 3 GiB wanted"
+    assert "MemoryError" in json.loads(Path(failure["attempt"]).read_text())["log"]
+    assert document["measured"] == 6  # two costs, two latencies, I3D's training and accuracy
     assert "FAILED" in err
+    code, out, _ = tool("sweep", file, "--json")
+    assert code == 0
+    assert json.loads(out)["measured"] == 2  # I2D's training and accuracy
 
 
 def test_a_checkpoint_is_evaluated_as_it_is(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:

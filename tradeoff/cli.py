@@ -84,6 +84,7 @@ LATENCY_HEADINGS = {
     "interval": "interval",
 }
 
+SYNTHETIC = ("motion", "appearance")
 LOCAL_RESULTS, LOCAL_REPORTS = Path("results/local"), Path("reports/local")
 
 
@@ -256,7 +257,8 @@ def data_show(
     from tradeoff.data import open_dataset
     from tradeoff.data.contact_sheet import contact_sheet
 
-    chosen = _make_sweep("data", {"variants": ["I2D"], "data": _data(data), "clip": clip})
+    few = {"train": 32 * clips, "test": 32} if data in SYNTHETIC else {}  # a picture needs no more
+    chosen = _make_sweep("data", {"variants": ["I2D"], "data": _data(data) | few, "clip": clip})
     assert chosen.data is not None
     dataset = open_dataset(chosen.data, chosen.shape, _cache(cache), _count_on_stderr)
     path = out or LOCAL_REPORTS / f"{dataset.name}_clips.png"
@@ -286,8 +288,8 @@ def _make_sweep(name: str, values: Mapping[str, Any]) -> Sweep:
     return make_sweep({"name": name, **values}, f"tradeoff {name}").resolve(Path.cwd())
 
 
-def _data(text: str) -> dict[str, str]:
-    return {"synthetic": text} if text in ("motion", "appearance") else {"videos": text}
+def _data(text: str) -> dict[str, Any]:
+    return {"synthetic": text} if text in SYNTHETIC else {"videos": text}
 
 
 def _cache(given: Path | None) -> Path:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tradeoff.clip_shape import ClipShape
-from tradeoff.data.clips import ClipIndex, Dataset, Description, digest_of, stored_shape
+from tradeoff.data.clips import ClipIndex, Dataset, Description, stored_shape
+from tradeoff.digest import digest
 from tradeoff.errors import InputError
 
 
@@ -38,4 +39,4 @@ def test_a_fold_that_is_not_there_names_those_that_are(fold: int) -> None:
 
 def test_digest_is_stable_and_ignores_the_order_of_keys() -> None:
     # printf '{"a":[1,2],"b":"x"}' | sha256sum
-    assert digest_of({"b": "x", "a": (1, 2)}) == digest_of({"a": [1, 2], "b": "x"}) == "d0f56dda38d34376"
+    assert digest({"b": "x", "a": (1, 2)}) == digest({"a": [1, 2], "b": "x"}) == "d0f56dda38d34376"

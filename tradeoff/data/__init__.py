@@ -16,10 +16,10 @@ from tradeoff.data.clips import (
     Frames,
     Progress,
     Source,
-    digest_of,
     stored_shape,
 )
 from tradeoff.data.specs import DataSpec, SyntheticData, VideoData
+from tradeoff.digest import digest
 
 __all__ = ["DataSpec", "Dataset", "Description", "SyntheticData", "VideoData", "describe", "open_dataset"]
 
@@ -62,8 +62,8 @@ class _SyntheticSource:
     def description(self) -> Description:
         from tradeoff.data.synthetic import CLASSES, GENERATOR_VERSION
 
-        digest = digest_of({**self.spec.model_dump(), "shape": self.shape, "generator": GENERATOR_VERSION})
-        return Description(self.spec.synthetic, digest, tuple(CLASSES[self.spec.synthetic]), (0,))
+        identity = digest({**self.spec.model_dump(), "shape": self.shape, "generator": GENERATOR_VERSION})
+        return Description(self.spec.synthetic, identity, tuple(CLASSES[self.spec.synthetic]), (0,))
 
     def build(self, out: Frames, progress: Progress, workers: int) -> ClipIndex:
         from tradeoff.data.synthetic import generate

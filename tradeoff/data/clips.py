@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +23,6 @@ Progress = Callable[[int, int], None]  # clips done, clips in all
 def stored_shape(clip: ClipShape) -> tuple[int, int, int]:
     """Frames, height and width as stored: the clip's, each side an eighth longer."""
     return clip.frames, clip.height + clip.height // MARGIN, clip.width + clip.width // MARGIN
-
-
-def digest_of(facts: Any) -> str:
-    """16 hex digits of SHA-256 over the facts as canonical JSON."""
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

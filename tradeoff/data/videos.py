@@ -19,9 +19,9 @@ from tradeoff.data.clips import (
     Description,
     Frames,
     Progress,
-    digest_of,
 )
 from tradeoff.data.decoding import SAMPLING_VERSION, Unreadable, decode
+from tradeoff.digest import digest
 from tradeoff.errors import InputError
 
 FOLDS = 5
@@ -84,10 +84,10 @@ class VideoSource:
         contents = tuple(_content(clip.path) for clip in listing)
         _warn_of_copies(place, listing, contents)
         facts = [[clip.id, clip.label, clip.fold, content] for clip, content in zip(listing, contents, strict=True)]
-        digest = digest_of({"sampling": SAMPLING_VERSION, "shape": shape, "clips": facts})
+        identity = digest({"sampling": SAMPLING_VERSION, "shape": shape, "clips": facts})
         name = (place if place.is_dir() else place.parent).name or "videos"
         folds = tuple(sorted({clip.fold for clip in listing} - {ALWAYS_TRAIN}))
-        return cls(place, listing, contents, shape, Description(name, digest, _classes(listing), folds, flips))
+        return cls(place, listing, contents, shape, Description(name, identity, _classes(listing), folds, flips))
 
     @property
     def clips(self) -> int:

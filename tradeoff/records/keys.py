@@ -6,22 +6,16 @@ knob changes no old key. For the same reason a default, once released, must neve
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from tradeoff.digest import digest
+
 Kind = Literal["cost", "training", "accuracy", "latency"]
 KINDS: tuple[Kind, ...] = ("cost", "training", "accuracy", "latency")
 Fields = Mapping[str, Any]
-
-
-def digest(value: Any) -> str:
-    """16 hex digits of SHA-256 over canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -100,20 +100,22 @@ class Store:
         np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
         content = buffer.getvalue()
         # Named by its content too: a record can only ever name the arrays that were measured with it.
-        name = f"{key.digest}.{hashlib.sha256(content).hexdigest()[:8]}.npz"
+        name = f"{key.digest}.{_content_digest(content)}.npz"
         _link(self.root / key.kind / name, content)
         return name
 
     def read_arrays(self, record: Record) -> dict[str, np.ndarray]:
         """The arrays that were measured with a record."""
         path = self.root / record.kind / str(record.arrays)
+        remedy = "restore it, or delete its record to measure again"
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return dict(arrays)
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{path} cannot be read ({error}): restore it, or delete its record to measure again"
-            ) from error
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
+        if _content_digest(content) != path.suffixes[-2].removeprefix("."):
+            raise InputError(f"{path} is damaged, its content is not what its name says: {remedy}")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return dict(arrays)
 
     def write_attempt(self, key: Key, reason: str, log: str, made: Mapping[str, Any]) -> Path:
         """Note that a measurement failed; the key stays free, so the next run tries again."""
@@ -163,6 +165,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _json(values: Mapping[str, Any]) -> bytes:
     return (json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def _content_digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def _stamped(made: Mapping[str, Any]) -> dict[str, Any]:

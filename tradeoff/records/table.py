@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tradeoff.digest import digest
 from tradeoff.errors import InputError
-from tradeoff.records.keys import KINDS, digest
+from tradeoff.records.keys import KINDS
 from tradeoff.records.statistics import (
     Interval,
     bootstrap,

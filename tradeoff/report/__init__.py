@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tradeoff.errors import InputError
+from tradeoff.records.store import write_atomically
 from tradeoff.report.figures import PANELS, pareto_figure
 from tradeoff.report.orders import order_figure
 from tradeoff.report.protocols import ACCURACY, INPUT, protocol_lines, protocol_names, slug, split_protocols
@@ -127,15 +126,7 @@ def _write(path: Path, content: bytes) -> Path:
     """Replaces `path` whole; a reader sees the old file or the new one."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        write_atomically(path, content)
     except OSError as error:
         raise InputError(f"report folder {path.parent} cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
     return path

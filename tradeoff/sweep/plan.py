@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from tradeoff.data import Description, describe
+from tradeoff.digest import digest
 from tradeoff.errors import InputError
 from tradeoff.measure.cost import COUNTER
 from tradeoff.measure.environment import machine, source_digest
@@ -23,7 +24,6 @@ from tradeoff.records.keys import (
     Kind,
     accuracy_key,
     cost_key,
-    digest,
     latency_key,
     training_key,
 )

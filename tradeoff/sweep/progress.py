@@ -39,7 +39,7 @@ class Reporter:
         self.total: TaskID = self.bars.add_task("sweep", total=0, visible=False, note="")
         self.stage: TaskID = self.bars.add_task("", total=1, visible=False, note="")
         self._done = self._weight = 0.0
-        self._line_at = 0.0
+        self._line_at = time.monotonic()
         self._count = self._of = 0
 
     def __enter__(self) -> Reporter:
