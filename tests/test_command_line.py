@@ -276,7 +276,12 @@ def command(*arguments: str, **options: Any) -> subprocess.Popen[str]:
     )
 
 
-def test_help_and_version_need_no_torch() -> None:
+def test_records_and_report_need_no_torch() -> None:
+    script = "import sys, tradeoff.report.run; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+def test_help_needs_no_torch() -> None:
     script = (
         "import sys\n"
         "from tradeoff.cli import main\n"

@@ -122,6 +122,13 @@ def test_a_sweep_is_its_own_records_in_the_order_of_its_file(store: Store) -> No
         load_results(store.root, "yours")
 
 
-def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+def test_a_folder_means_the_local_results_in_it(tmp_path: Path) -> None:
+    add_cost(Store(tmp_path / "local").prepare(), "I3D", 1)
+    assert load_results(tmp_path).variant.tolist() == ["I3D"]
+
+
+def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no records"):
+        load_results(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         load_results(tmp_path / "nowhere")

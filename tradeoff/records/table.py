@@ -72,7 +72,7 @@ class Table:
 
 
 def load_results(path: str | Path, sweep: str | None = None) -> pd.DataFrame:
-    """One row a variant and protocol of a results folder, or of one sweep that was run into it.
+    """One row a variant and protocol of a results folder (`results` means `results/local`), or of one sweep in it.
 
     Raises InputError where there is no such folder or sweep, or a record cannot be read.
     """
@@ -81,17 +81,22 @@ def load_results(path: str | Path, sweep: str | None = None) -> pd.DataFrame:
 
 def load_table(path: str | Path, sweep: str | None = None) -> Table:
     """The joined table with what its accuracies were computed from."""
-    store = Store(Path(path))
-    if not store.root.is_dir():
-        raise InputError(
-            f"results folder {path} does not exist: run tradeoff sweep first, or name another with --results"
-        )
+    store = Store(_records_folder(Path(path)))
     keys = _sweep_keys(store, sweep) if sweep else None
     records = {kind: [r for r in store.records(kind) if keys is None or r.key in keys] for kind in KINDS}
     costs = {_identity(record): record for record in records["cost"]}
     accuracies = [_Accuracy(store, group) for group in _grouped(records["accuracy"], _accuracy_protocol)]
     latencies = [_latency_columns(group) for group in _grouped(records["latency"], _latency_protocol)]
     return _join(costs, accuracies, latencies, _order(store, sweep))
+
+
+def _records_folder(path: Path) -> Path:
+    """The folder itself, or its `local/` where it has no records of its own: `results` means `results/local`."""
+    for folder in (path, path / "local"):
+        if any((folder / kind).is_dir() for kind in KINDS):
+            return folder
+    problem = "holds no records" if path.is_dir() else "does not exist"
+    raise InputError(f"results folder {path} {problem}: run tradeoff sweep first, or name another with --results")
 
 
 def _sweep_keys(store: Store, sweep: str) -> set[str]:
