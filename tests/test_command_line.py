@@ -73,7 +73,8 @@ def test_from_a_file_to_a_figure_and_again_for_nothing(tool: Tool, tmp_path: Pat
 
     code, out, err = tool("report", "--pareto", "--json")
     assert code == 0
-    written = {Path(path).name for path in json.loads(out)["mine"]}
+    assert len(json.loads(out)["mine"]["rows"]) == 4
+    written = {Path(path).name for path in json.loads(out)["mine"]["paths"]}
     assert {"mine_normal_pareto.png", "mine_normal_pareto.svg", "mine_normal.md", "mine_normal.csv"} <= written
     assert (tmp_path / "reports/local/mine_normal_pareto.png").read_bytes().startswith(b"\x89PNG")
 
@@ -122,6 +123,7 @@ def test_a_failed_training_is_reported_stops_no_other_and_is_tried_again(
     assert failure["measurement"] == "I2D seed 0 training"
     assert failure["reason"] == "MemoryError: 3 GiB wanted"
     assert "MemoryError" in json.loads(Path(failure["attempt"]).read_text())["log"]
+    assert document["skipped"] == ["I2D seed 0 accuracy"]
     assert document["measured"] == 6  # two costs, two latencies, I3D's training and accuracy
     assert "FAILED" in err
     code, out, _ = tool("sweep", file, "--json")
@@ -190,6 +192,11 @@ def test_latency_of_a_variant(tool: Tool) -> None:
         ({"data": {"videos": "nowhere"}}, ["nowhere"]),
         ({"train": {"precision": "fp16"}}, ["fp16", "CUDA"]),
         ({"train": "none", "weights": "nowhere.pt"}, ["nowhere.pt"]),
+        ({"seeds": [0, 0]}, ["seeds", "twice"]),
+        ({"folds": []}, ["folds", "at least 1"]),
+        ({"train": {"epochs": True}}, ["train.epochs", "True"]),
+        ({"train": {"epochs": "3"}}, ["train.epochs", "'3'"]),
+        ({"width": True}, ["width", "True"]),
         ({"orders": ["backward"]}, ["orders.0", "'backward'", "'reversed'"]),
         ({"classes": 3}, ["classes", "data"]),
         ({"name": "../up"}, ["name", "'../up'"]),
@@ -220,6 +227,12 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
         (["train", "I3D", "--device", "tpu"], "cpu, cuda or cuda:N"),
         (["train", "I3D", "--data", "nowhere"], "nowhere"),
         (["evaluate", "nowhere.pt"], "nowhere.pt"),
+        (["train", "I3D", "--seed", "-1"], "seeds.0 is -1"),
+        (["train", "I3D", "--rate", "-1"], "train.rate is -1"),
+        (["latency", "I3D", "--seconds", "0"], "latency.seconds"),
+        (["cost", "I3D", "--clip", "99999999x64x64"], "too large"),
+        (["latency", "I3D", "--device", "cuda:²"], "cpu, cuda or cuda:N"),
+        (["data", "show", "motion", "--clip", "8x32x32", "--out", "/proc/sheet"], "/proc/sheet cannot be written"),
         (["report"], "results/local"),
         (["report", "--results", "nowhere"], "nowhere"),
         (["data", "show", "nowhere"], "nowhere"),
@@ -233,7 +246,7 @@ def test_bad_options_are_one_sentence_and_exit_code_2(tool: Tool, arguments: lis
 
 
 def test_a_file_that_is_not_yaml_is_refused(tool: Tool, tmp_path: Path) -> None:
-    for content in ("variants: [", "- I3D\n", "", "\x00"):
+    for content in ("variants: [", "- I3D\n", "", "\x00", "name: 2024-13-45", "[" * 5000, "clip: 1\nclip: 2\n"):
         (tmp_path / "mine.yaml").write_text(content)
         code, _, err = tool("sweep", "mine.yaml")
         assert code == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -51,10 +53,12 @@ Cache = Annotated[
     Path | None, typer.Option("--cache", envvar="TRADEOFF_CACHE", help="Where generated or decoded clips are kept.")
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
-Threads = Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0 leaves the choice to PyTorch.")]
+Threads = Annotated[
+    int, typer.Option("--threads", min=0, max=4096, help="CPU threads; 0 leaves the choice to PyTorch.")
+]
 Clip = Annotated[str, typer.Option("--clip", help="FRAMESxHEIGHTxWIDTH.")]
 Width = Annotated[float, typer.Option("--width", help="Multiplier of every channel count.")]
-Classes = Annotated[int, typer.Option("--classes", min=1, help="How many classes the logits tell apart.")]
+Classes = Annotated[int, typer.Option("--classes", help="How many classes the logits tell apart.")]
 Data = Annotated[
     str,
     typer.Option("--data", help="motion, appearance, a folder of class folders, or a CSV of path,label,split|fold."),
@@ -116,10 +120,10 @@ def train(
     data: Data = "motion",
     clip: Clip = "16x64x64",
     width: Width = 0.25,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training clips.")] = 3,
-    batch: Annotated[int, typer.Option(min=2, help="Clips a step.")] = 32,
-    rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.1,
-    seed: Annotated[int, typer.Option(min=0, help="Makes a CPU run repeatable bit for bit.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training clips; default 3.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Clips a step; default 16.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Peak learning rate; default 0.02.")] = None,
+    seed: Annotated[int, typer.Option(help="Makes a CPU run repeatable bit for bit.")] = 0,
     results: Results = LOCAL_RESULTS,
     device: Device = "cpu",
     threads: Threads = 0,
@@ -130,9 +134,11 @@ def train(
 
     Example: tradeoff train S3D --data motion --epochs 3
     """
-    recipe = {"epochs": epochs, "batch": batch, "rate": rate}
+    given = {"epochs": epochs, "batch": batch, "rate": rate}
+    recipe = {key: value for key, value in given.items() if value is not None}
     values = {"variants": [variant], "data": _data(data), "clip": clip, "width": width, "train": recipe}
-    chosen = _make_sweep("train", values | {"seeds": [seed], "latency": "none"})
+    name = _sweep_name("train", variant, Path(data).stem, f"seed{seed}")
+    chosen = _make_sweep("train", values | {"name": name, "seeds": [seed], "latency": "none"})
     _measure(chosen, results, device, threads, cache, None, as_json)
 
 
@@ -142,7 +148,7 @@ def evaluate(
     data: Data = "motion",
     clip: Clip = "16x64x64",
     order: Annotated[Order, typer.Option(help="Show the frames as they are, or the last one first.")] = Order.NORMAL,
-    fold: Annotated[int, typer.Option(min=0, help="The fold whose clips are tested.")] = 0,
+    fold: Annotated[int, typer.Option(help="The fold whose clips are tested.")] = 0,
     results: Results = LOCAL_RESULTS,
     device: Device = "cpu",
     threads: Threads = 0,
@@ -159,6 +165,7 @@ def evaluate(
     values: dict[str, Any] = {"variants": [variant.name], "width": getattr(variant, "width", 1.0), "clip": clip}
     values |= {"data": _data(data), "orders": [order.value], "folds": [fold]}
     values |= {"train": "none", "weights": str(weights), "latency": "none"}
+    values["name"] = _sweep_name("evaluate", weights.stem, Path(data).stem, order.value)
     _measure(_make_sweep("evaluate", values), results, device, threads, cache, None, as_json)
 
 
@@ -195,11 +202,11 @@ def latency(
     clip: Clip = "16x64x64",
     width: Width = 1.0,
     classes: Classes = 400,
-    batch: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 1,
+    batch: Annotated[int, typer.Option(help="Clips at once.")] = 1,
     precision: Annotated[str, typer.Option(help="float32, bf16 or fp16.")] = "float32",
     layout: Annotated[str, typer.Option(help="channels_last_3d or contiguous.")] = "channels_last_3d",
     seconds: Annotated[float, typer.Option(help="Sampling time a process.")] = 2.0,
-    processes: Annotated[int, typer.Option(min=1, help="Fresh processes; each is one replicate.")] = 3,
+    processes: Annotated[int, typer.Option(help="Fresh processes; each is one replicate.")] = 3,
     device: Device = "cpu",
     threads: Threads = 0,
     as_json: Json = False,
@@ -235,7 +242,7 @@ def report(
 
     written = report_sweeps(results, out, name, pareto=pareto, against=against)
     if as_json:
-        print_json({sweep: [str(path) for path in each.paths] for sweep, each in written.items()})
+        print_json({sweep: each.as_record() for sweep, each in written.items()})
         return
     for each in written.values():
         print_renderables([*each.tables, *(f"wrote {path}" for path in each.paths)])
@@ -321,8 +328,12 @@ def _measure(
 
     plan = _plan(chosen, device, threads)
     kinds = tuple(kind for kind in KINDS if not only or kind in only)
-    with Reporter() as reporter:
-        outcome = Engine(plan, Store(results), _cache(cache), reporter).run(kinds)
+    try:
+        with Reporter() as reporter:
+            outcome = Engine(plan, Store(results), _cache(cache), reporter).run(kinds)
+    except KeyboardInterrupt:
+        sys.stderr.write("tradeoff: interrupted; what was measured is kept, run the same command to go on\n")
+        raise typer.Exit(130) from None
     rows = load_table(results, chosen.name).rows
     if as_json:
         print_json({"sweep": chosen.name, **outcome.as_record(), "rows": rows.to_dict("records")})
@@ -335,8 +346,13 @@ def _measure(
         raise typer.Exit(1)
 
 
+def _sweep_name(*parts: str) -> str:
+    """What the sweep of a single command is called in the results folder, for `tradeoff report --sweep`."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", "_".join(parts))
+
+
 def _results_option(results: Path) -> str:
-    return "" if results == LOCAL_RESULTS else f" --results {results}"
+    return "" if results == LOCAL_RESULTS else f" --results {shlex.quote(str(results))}"
 
 
 def _plan(chosen: Sweep, device: str, threads: int) -> Plan:
@@ -379,7 +395,7 @@ def _print_latencies(chosen: Sweep, device: str, as_json: bool) -> None:
     plan = _plan(chosen, device, 0)
     rows = []
     for variant in plan.variants:
-        interval, samples = latencies(variant, chosen.shape, chosen.latency, device)
+        interval, samples = latencies(variant, chosen.shape, chosen.latency, str(plan.device))
         row = {"variant": variant.name, "units": getattr(variant, "units", ""), "latency_ms": interval.estimate}
         row |= {"low_ms": interval.low, "high_ms": interval.high, "interval": interval.method, "passes": samples}
         rows.append(row)
@@ -395,6 +411,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         sys.stderr.write(f"tradeoff: {error}\n")
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("\ntradeoff: interrupted; what was measured is kept, run the same command to go on\n")
-        raise SystemExit(130) from None

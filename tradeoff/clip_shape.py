@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from tradeoff.errors import InputError
 
 MIN_FRAMES, MIN_SIDE = 8, 32  # below this the trunk's strides leave nothing to pool
+MAX = 8192  # beyond any video; keeps sizes in bytes within 64 bits
 
 
 @dataclass(frozen=True, order=True)
 class ClipShape:
     """Frames, height and width of the clip a network sees, in frames and pixels.
 
-    Raises InputError below 8x32x32, the smallest clip that the trunk's strides (8 in time, 32 in space) allow.
+    Raises InputError below 8x32x32, the smallest clip that the trunk's strides (8 in time, 32 in space) allow, and
+    above 8192.
     """
 
     frames: int
@@ -24,6 +26,8 @@ class ClipShape:
     def __post_init__(self) -> None:
         if self.frames < MIN_FRAMES or min(self.height, self.width) < MIN_SIDE:
             raise InputError(f"clip {self} is too small: the smallest is {MIN_FRAMES}x{MIN_SIDE}x{MIN_SIDE}")
+        if max(self.frames, self.height, self.width) > MAX:
+            raise InputError(f"clip {self} is too large: no side may exceed {MAX}")
 
     @classmethod
     def parse(cls, text: str) -> ClipShape:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from tradeoff.errors import InputError
@@ -68,10 +68,6 @@ class Variant:
         return {"family": self.family} | {
             key: list(value) if isinstance(value, tuple) else value for key, value in changed.items()
         }
-
-    def with_classes(self, classes: int) -> Variant:
-        """The same network for another number of classes."""
-        return replace(self, classes=classes)
 
     @property
     def name(self) -> str:

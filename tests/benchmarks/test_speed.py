@@ -16,8 +16,8 @@ from tradeoff import build, cost
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import SyntheticData, describe
 from tradeoff.data.synthetic import CLASSES, generate
+from tradeoff.precision import autocast
 from tradeoff.records.table import load_results
-from tradeoff.training.precision import autocast
 
 CPU = torch.device("cpu")
 REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"

@@ -8,7 +8,7 @@ import torch
 
 from tradeoff import Variant, build
 from tradeoff.errors import InputError
-from tradeoff.networks.checkpoints import checkpoint_bytes, load_checkpoint, state_digest
+from tradeoff.networks.checkpoints import FORMAT, checkpoint_bytes, load_checkpoint, state_digest
 
 SMALL = Variant.parse("S3D-G", width=0.0625, classes=3)
 
@@ -70,6 +70,18 @@ def test_loading_executes_nothing(tmp_path: Path) -> None:
 
 def test_a_damaged_or_missing_file_is_refused_by_name(saved: Path, tmp_path: Path) -> None:
     saved.write_bytes(saved.read_bytes()[:1000])
-    for path in (saved, tmp_path / "nowhere.pt", tmp_path):
+    (tmp_path / "text.pt").write_text("hello world")
+    (tmp_path / "dot.pt").write_text(".")
+    for number, content in enumerate(
+        (
+            3,
+            {"format": FORMAT},
+            {"format": FORMAT, "variant": [1], "state": {}},
+            {"format": FORMAT, "variant": {"family": "inception", "width": "x"}, "state": {}},
+            {"format": FORMAT, "variant": {"family": "inception"}, "state": [1]},
+        )
+    ):
+        torch.save(content, tmp_path / f"odd{number}.pt")
+    for path in (saved, *tmp_path.glob("*.pt"), tmp_path / "nowhere.pt", tmp_path):
         with pytest.raises(InputError, match=path.name):
             load_checkpoint(path)

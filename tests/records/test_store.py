@@ -12,6 +12,7 @@ from tradeoff.records import store as module
 from tradeoff.records.keys import Key, cost_key
 from tradeoff.records.store import Store
 
+ABOUT = {"variant": {"family": "inception"}, "clip": "16x64x64"}
 KEY = cost_key({"family": "inception"}, "16x64x64", "counter/1")
 
 
@@ -21,12 +22,12 @@ def store(tmp_path: Path) -> Store:
 
 
 def write(store: Store, value: float, key: Key = KEY) -> float:
-    return float(store.write(key, {"macs": value}, about={}, made={}).measured["macs"])
+    return float(store.write(key, {"macs": value}, about=ABOUT, made={}).measured["macs"])
 
 
 def test_a_record_is_read_back_as_it_was_written(store: Store) -> None:
     samples = np.arange(5, dtype=np.float32)
-    written = store.write(KEY, {"macs": 3}, about={"name": "I3D"}, made={"device": "cpu"}, arrays={"samples": samples})
+    written = store.write(KEY, {"macs": 3}, about=ABOUT, made={"device": "cpu"}, arrays={"samples": samples})
     assert store.read(KEY) == written
     assert written.depends_on == KEY.depends_on
     assert written.schema == 1
@@ -49,7 +50,7 @@ def test_of_many_writers_at_once_one_wins_and_all_see_it(store: Store) -> None:
 
 def test_arrays_of_a_losing_writer_never_get_into_the_winners_record(store: Store) -> None:
     for value in (1.0, 2.0):
-        store.write(KEY, {"macs": value}, about={}, made={}, arrays={"samples": np.full(3, value)})
+        store.write(KEY, {"macs": value}, about=ABOUT, made={}, arrays={"samples": np.full(3, value)})
     assert store.read_arrays(store.read(KEY))["samples"].tolist() == [1.0, 1.0, 1.0]
 
 
@@ -78,7 +79,13 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
             Store(root).prepare()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": 2}', b'{"schema": 1, "colour": 3}', b"\xff"])
+FOREIGN = b"""{"schema": 1, "kind": "cost", "key": "other", "depends_on": {}, "measured": {},
+ "about": {"variant": {}, "clip": ""}}"""
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"schema": 2}', b'{"schema": 1, "colour": 3}', FOREIGN, b"\xff"]
+)
 def test_a_file_that_is_no_record_is_refused_by_name(store: Store, content: bytes) -> None:
     store.path(KEY).write_bytes(content)
     with pytest.raises(InputError, match=KEY.digest):
@@ -86,7 +93,7 @@ def test_a_file_that_is_no_record_is_refused_by_name(store: Store, content: byte
 
 
 def test_missing_or_damaged_arrays_are_refused_by_name(store: Store) -> None:
-    record = store.write(KEY, {"macs": 1}, about={}, made={}, arrays={"samples": np.zeros(3)})
+    record = store.write(KEY, {"macs": 1}, about=ABOUT, made={}, arrays={"samples": np.zeros(3)})
     path = store.root / "cost" / str(record.arrays)
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(InputError, match="delete its record"):

@@ -99,6 +99,13 @@ def test_folds_pool_their_held_out_clips_and_an_incomplete_seed_waits(store: Sto
     assert len(set(groups.tolist())) == 6
 
 
+def test_seeds_with_other_folds_are_not_mixed(store: Store) -> None:
+    add_accuracy(store, "I3D", [True] * 4, seed=0, fold=0)
+    add_accuracy(store, "I3D", [False] * 2, seed=1, fold=1)
+    row = load_results(store.root).iloc[0]
+    assert (row.seeds, row.folds, row.test_clips) == (1, 1, 4)
+
+
 def test_protocols_are_rows_of_their_own(store: Store) -> None:
     add_accuracy(store, "I3D", [True, False])
     add_accuracy(store, "I3D", [False, False], order="reversed")

@@ -15,10 +15,10 @@ from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
 from tradeoff.errors import InputError
 from tradeoff.networks.checkpoints import state_digest
+from tradeoff.precision import resolve_precision
 from tradeoff.training.batches import centre_crop, evaluation_batches, random_crop, to_network, training_batches
 from tradeoff.training.evaluate import log_probabilities
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
-from tradeoff.training.precision import resolve_precision
 from tradeoff.training.recipe import Recipe
 
 CLIP = ClipShape(8, 32, 32)
@@ -111,6 +111,14 @@ def test_the_rate_rises_to_its_peak_and_falls_in_a_cosine() -> None:
     assert seen[12] == pytest.approx(0.05)  # half way through the 16 falling steps
     assert seen[-1] == pytest.approx(0.1 * (1 + np.cos(np.pi * 15 / 16)) / 2)
     assert seen[4:] == sorted(seen[4:], reverse=True)
+
+
+def test_one_cycle_works_for_any_number_of_steps_and_leaves_momentum_alone() -> None:
+    for epochs in (1, 2, 3):
+        for warmup in (0.0, 0.2, 0.9):
+            seen = rates(Recipe(epochs=epochs, batch=16, rate=0.1, schedule="one-cycle", warmup=warmup))
+            assert len(seen) == epochs
+            assert all(0 <= rate <= 0.1 + 1e-9 for rate in seen)
 
 
 def test_batches_cover_an_epoch_once_and_in_another_order_each_time() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from tradeoff.errors import InputError
+
 COLUMNS = 8  # frames shown of a clip, evenly spaced, first and last included
 GAP = 4
 TILE = 96  # smaller frames are enlarged to about this height, in pixels
@@ -45,5 +47,8 @@ def contact_sheet(
                     (width, height), Image.Resampling.NEAREST
                 )
                 sheet.paste(picture, (margin + column * (width + GAP), top))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(path, format="PNG")
+    except OSError as error:
+        raise InputError(f"contact sheet {path} cannot be written: {error.strerror}") from error

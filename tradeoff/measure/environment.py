@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tradeoff.errors import InputError
 def resolve_device(name: str) -> torch.device:
     """`cpu`, `cuda` or `cuda:1`; raises InputError for anything else or for a GPU that is not there."""
     kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and (kind == "cpu" or not index.isdigit())):
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,4})?", name):
         raise InputError(f"device {name!r} is unknown: use cpu, cuda or cuda:N")
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from tradeoff.clip_shape import PAPER_CLIP, ClipShape
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.networks import build
+from tradeoff.precision import DTYPES, forbid_tf32
 from tradeoff.records.statistics import Interval, geometric_mean_interval, median_interval
-from tradeoff.training.precision import DTYPES
 from tradeoff.variants import Variant
 
 WARM_UP_SECONDS = 1.0
@@ -57,6 +57,7 @@ def latency(
 ) -> Latency:
     """Time a variant with random weights in a fresh process, and wait for it.
 
+    The process is spawned, so a script (not a notebook) must call this under `if __name__ == "__main__":`.
     Raises InputError for an unknown variant; what goes wrong in the process (out of memory) is raised here.
     """
     chosen = Variant.parse(variant, **knobs) if isinstance(variant, str) else variant
@@ -87,7 +88,10 @@ def time_variant(variant: Variant, clip: ClipShape, protocol: LatencyProtocol, d
     """Build a variant and time it in this process."""
     torch.set_num_threads(protocol.threads)
     torch.manual_seed(0)
+    forbid_tf32()
     device, dtype = torch.device(device_name), DTYPES[protocol.precision]
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # events are recorded in the current device's stream
     layout = getattr(torch, {"contiguous": "contiguous_format"}.get(protocol.layout, protocol.layout))
     network = build(variant).eval().to(device, dtype).to(memory_format=layout)
     clips = torch.rand(protocol.batch, 3, clip.frames, clip.height, clip.width) * 2 - 1

@@ -14,7 +14,7 @@ class LatencyProtocol(BaseModel):
     seconds: sampling time a process, after warm-up. processes: how many fresh processes, each one record.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     batch: int = Field(1, ge=1, le=65_536)
     precision: Literal["float32", "bf16", "fp16"] = "float32"

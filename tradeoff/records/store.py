@@ -18,6 +18,7 @@ import io
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from tradeoff.errors import InputError
 from tradeoff.records.keys import KINDS, Key, Kind
 
 SCHEMA = 1
+_UNFINISHED = ".writing-"
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,19 @@ class Store:
                 (self.root / folder).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root):
                 pass
+            self._sweep_out()
         except OSError as error:
             raise InputError(
                 f"results folder {self.root} cannot be written ({error.strerror}): "
                 "name one that you may write to with --results"
             ) from error
         return self
+
+    def _sweep_out(self) -> None:
+        """Remove what killed runs left unfinished, a day old so that no other run is still writing it."""
+        for path in self.root.glob(f"*/{_UNFINISHED}*"):
+            if time.time() - path.stat().st_mtime > 86_400:
+                path.unlink(missing_ok=True)
 
     def path(self, key: Key) -> Path:
         return self.root / key.kind / f"{key.digest}.json"
@@ -134,7 +143,11 @@ class Store:
 
     def sweeps(self) -> dict[str, dict[str, Any]]:
         """The sweeps that were run into this folder, by name."""
-        return {path.stem: _read_json(path) for path in sorted((self.root / "sweeps").glob("*.json"))}
+        found = {path: _read_json(path) for path in sorted((self.root / "sweeps").glob("*.json"))}
+        for path, values in found.items():
+            if not isinstance(values.get("keys"), dict):
+                raise InputError(f"{path} does not say which records its sweep has: run the sweep again")
+        return {path.stem: values for path, values in found.items()}
 
 
 def read_record(path: Path) -> Record:
@@ -144,6 +157,9 @@ def read_record(path: Path) -> Record:
         record = Record(**values)
     except TypeError as error:
         raise InputError(f"{path} is not a record ({error}): restore it or delete it") from error
+    whole = isinstance(record.about, dict) and {"variant", "clip"} <= record.about.keys()
+    if not whole or (record.kind, record.key) != (path.parent.name, path.stem):
+        raise InputError(f"{path} is not the record that its name says: restore it or delete it")
     return record
 
 
@@ -176,7 +192,7 @@ def _stamped(made: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_temporary(path: Path, content: bytes) -> Path:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

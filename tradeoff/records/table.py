@@ -81,7 +81,7 @@ def load_results(path: str | Path, sweep: str | None = None) -> pd.DataFrame:
 
 def load_table(path: str | Path, sweep: str | None = None) -> Table:
     """The joined table with what its accuracies were computed from."""
-    store = Store(_records_folder(Path(path)))
+    store = Store(records_folder(Path(path)))
     keys = _sweep_keys(store, sweep) if sweep else None
     records = {kind: [r for r in store.records(kind) if keys is None or r.key in keys] for kind in KINDS}
     costs = {_identity(record): record for record in records["cost"]}
@@ -90,7 +90,7 @@ def load_table(path: str | Path, sweep: str | None = None) -> Table:
     return _join(costs, accuracies, latencies, _order(store, sweep))
 
 
-def _records_folder(path: Path) -> Path:
+def records_folder(path: Path) -> Path:
     """The folder itself, or its `local/` where it has no records of its own: `results` means `results/local`."""
     for folder in (path, path / "local"):
         if any((folder / kind).is_dir() for kind in KINDS):
@@ -171,18 +171,18 @@ class _Accuracy:
             "top1_low": interval.low,
             "top1_high": interval.high,
             "top5": top5,
-            "interval": interval.method + ("; one training, nothing about others" if len(seeds) == 1 else ""),
+            "interval": interval.method + ("; one training, nothing about others" if len(records) == 1 else ""),
         }
 
 
 def _complete_seeds(records: list[Record]) -> list[list[Record]]:
-    """The records of each seed in the order of their folds; a seed that lacks a fold that another has waits."""
-    by_seed: dict[Any, list[Record]] = defaultdict(list)
+    """The records of each seed in the order of their folds; a seed without just the folds of the fullest one waits."""
+    by_seed: dict[Any, dict[int, Record]] = defaultdict(dict)
     for record in records:
-        by_seed[record.about["seed"]].append(record)
-    most = max(len(group) for group in by_seed.values())
-    complete = [group for _, group in sorted(by_seed.items(), key=lambda item: (item[0] is None, item[0]))]
-    return [sorted(group, key=lambda each: each.about["fold"]) for group in complete if len(group) == most]
+        by_seed[record.about["seed"]][record.about["fold"]] = record
+    fullest = max((tuple(sorted(folds)) for folds in by_seed.values()), key=len)
+    seeds = sorted(by_seed, key=lambda seed: (seed is None, seed))
+    return [[by_seed[seed][fold] for fold in fullest] for seed in seeds if set(by_seed[seed]) == set(fullest)]
 
 
 def _joined(folds: Collection[Mapping[str, Any]], k: int) -> NDArray[np.bool_]:
@@ -223,7 +223,7 @@ def _join(
     """Every accuracy of a variant with every latency of it, and what has no counterpart once."""
     rows: list[tuple[int, dict[str, Any], _Accuracy | None]] = []
     identities = {*costs, *(each.identity for each in accuracies), *(identity for identity, _ in latencies)}
-    for identity in identities:
+    for identity in sorted(identities):
         cost = costs.get(identity)
         place = order.get(cost.key, len(order)) if cost else len(order)
         shared = _variant_columns(identity) | (dict(cost.measured) if cost else {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tradeoff.errors import InputError
 from tradeoff.records.store import write_atomically
 from tradeoff.report.figures import PANELS, pareto_figure
 from tradeoff.report.orders import order_figure
-from tradeoff.report.protocols import ACCURACY, INPUT, protocol_lines, protocol_names, slug, split_protocols
+from tradeoff.report.protocols import ACCURACY, INPUT, protocol_lines, protocol_names, split_protocols
 from tradeoff.report.tables import (
     DIFFERENCE_NOTE,
     Accuracies,
@@ -52,9 +53,9 @@ def write_report(
     """
     if table.empty:
         raise InputError(f"report {name!r} has no rows: run the sweep first, or name another results folder")
-    stem, heading = slug(name), title or name
-    if not stem:
-        raise InputError(f"report name {name!r} has no letter or digit to name files with")
+    stem, heading = name, title or name
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise InputError(f"report name {name!r} cannot name files: use letters, digits, dots, dashes and underscores")
     parts = split_protocols(table)
     written: list[Path] = []
     for part, suffix in zip(parts, protocol_names(parts), strict=True):

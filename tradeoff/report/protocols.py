@@ -93,6 +93,7 @@ def _data_line(table: pd.DataFrame) -> str:
     parts = [
         f"Accuracy: {values(table, 'data')}, clips of {values(table, 'clip')}, {values(table, 'classes')} classes",
         f"{values(table, 'test_clips')} test clips",
+        f"{left_out} unreadable videos left out" if (left_out := values(table, "unreadable")) not in ("", "0") else "",
         values(table, "view"),
         f"{values(table, 'order')} frame order",
         f"width {values(table, 'width')}",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from rich.table import Table
 
 from tradeoff.errors import InputError
 from tradeoff.records.store import Store
-from tradeoff.records.table import load_table
+from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_report
 from tradeoff.report.tables import rich_tables
 
@@ -18,8 +20,12 @@ from tradeoff.report.tables import rich_tables
 class Report:
     """One sweep's tables for the terminal and the files that were written."""
 
+    rows: pd.DataFrame
     tables: list[Table]
     paths: list[Path]
+
+    def as_record(self) -> dict[str, Any]:
+        return {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths]}
 
 
 def report_sweeps(
@@ -29,12 +35,13 @@ def report_sweeps(
 
     `against` names the variant that differences are given to. Raises InputError where there is nothing to report.
     """
-    sweeps = [name] if name else list(Store(results).sweeps())
+    folder = records_folder(results)
+    sweeps = [name] if name else list(Store(folder).sweeps())
     if not sweeps:
         raise InputError(f"results folder {results} holds no sweep: run tradeoff sweep first, or name another")
     reports = {}
     for sweep in sweeps:
-        table = load_table(results, sweep)
+        table = load_table(folder, sweep)
         paths = write_report(table.rows, table.correct, out, sweep, figures=pareto, against=against)
-        reports[sweep] = Report(rich_tables(table.rows, sweep), paths)
+        reports[sweep] = Report(table.rows, rich_tables(table.rows, sweep), paths)
     return reports

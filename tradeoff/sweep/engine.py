@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from tradeoff.data import Dataset, open_dataset
@@ -23,7 +24,7 @@ from tradeoff.measure.environment import load_average, provenance
 from tradeoff.measure.latency import latency
 from tradeoff.networks import build
 from tradeoff.networks.checkpoints import checkpoint_bytes, load_checkpoint, state_digest
-from tradeoff.records.keys import KINDS, Key, Kind
+from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.statistics import topk_correct
 from tradeoff.records.store import Store, write_atomically
 from tradeoff.sweep.plan import Measurement, Plan
@@ -50,20 +51,23 @@ class Outcome:
     measured: int = 0
     present: int = 0
     failures: list[Failure] = field(default_factory=list)
+    skipped: list[Measurement] = field(default_factory=list)  # accuracies whose training failed
 
     def as_record(self) -> dict[str, Any]:
         failures = [
             {"measurement": str(each.measurement), "reason": each.reason, "attempt": str(each.attempt)}
             for each in self.failures
         ]
-        return {"measured": self.measured, "present": self.present, "failures": failures}
+        skipped = [str(each) for each in self.skipped]
+        return {"measured": self.measured, "present": self.present, "failures": failures, "skipped": skipped}
 
     def lines(self) -> list[str]:
         """What was done, for people."""
         if not self.measured and not self.failures:
             return [f"measured nothing: all {self.present} measurements were there already"]
         done = f"measured {self.measured}, {self.present} were there already, {len(self.failures)} failed"
-        return [done, *(f"FAILED {each.measurement}: {each.reason} ({each.attempt})" for each in self.failures)]
+        failed = [f"FAILED {each.measurement}: {each.reason} ({each.attempt})" for each in self.failures]
+        return [done, *failed, *(f"SKIPPED {each}: its training failed" for each in self.skipped)]
 
 
 class Engine:
@@ -95,11 +99,14 @@ class Engine:
         self.reporter.plan(missing)
         for measurement in missing:
             if measurement.training and measurement.training.digest in failed:
+                outcome.skipped.append(measurement)
                 continue
             if not self._attempt(measurement, outcome):
                 failed.add(measurement.key.digest)
             if self.plan.sweep.keep == "none":
-                self._drop_checkpoint(measurement)
+                self._drop_checkpoints()
+        if self.plan.sweep.keep == "none":
+            self._drop_checkpoints()  # of a run that was killed before it could
         return outcome
 
     def _attempt(self, measurement: Measurement, outcome: Outcome) -> bool:
@@ -160,13 +167,13 @@ class Engine:
     ) -> None:
         """Checkpoint first, record second: a training that is on record has had its network kept."""
         state = state_digest(network)
-        if self.store.has(measurement.key):
-            before = self.store.read(measurement.key).measured["state"]
-            if before != state:
-                raise RuntimeError(
-                    f"training again gave other weights ({state}) than those on record ({before}), "
-                    "whose checkpoint is gone: use keep: last on this device"
-                )
+        if self.plan.checkpoint(self.store, measurement.key):
+            return  # another process trained it meanwhile, and the first one's stands
+        if self.store.has(measurement.key) and (before := self.store.read(measurement.key).measured["state"]) != state:
+            raise RuntimeError(
+                f"training again gave weights {state} where {before} are on record, whose checkpoint is gone: "
+                "this device does not repeat itself, so keep checkpoints (keep: last) or use other results"
+            )
         path = self.store.root / "checkpoints" / f"{measurement.key.digest}.{state}.pt"
         write_atomically(path, checkpoint_bytes(network, measurement.variant))
         self._write(measurement, {"state": state, "epochs": history}, started)
@@ -197,12 +204,16 @@ class Engine:
         return f"top-1 {measured['top1']:.1%}, top-5 {measured['top5']:.1%} of {len(indices)} clips"
 
     def _trained_network(self, measurement: Measurement) -> nn.Module:
-        path = self.plan.sweep.weights
-        if measurement.training is not None:
-            path = self.plan.checkpoint(self.store, measurement.training)
+        if measurement.training is None:
+            assert self.plan.sweep.weights is not None
+            return load_checkpoint(self.plan.sweep.weights, measurement.variant)[0]
+        path = self.plan.checkpoint(self.store, measurement.training)
         if path is None:
             raise RuntimeError("the checkpoint is gone: run the sweep again to train it anew")
-        return load_checkpoint(path, measurement.variant)[0]
+        try:
+            return load_checkpoint(path, measurement.variant)[0]
+        except InputError as error:
+            raise RuntimeError(f"{error}; delete it and run the sweep again to train it anew") from error
 
     def _time(self, measurement: Measurement) -> str:
         protocol = self.plan.sweep.latency
@@ -245,7 +256,9 @@ class Engine:
         if self.plan.sweep.train is None:
             return {"recipe": f"none, checkpoint {self.plan.weights}", "recipe_key": self.plan.weights}
         start = f", from checkpoint {self.plan.weights}" if self.plan.weights else ""
-        summary = self.plan.sweep.train.summary(self.plan.precision) + start
+        threads = f", {torch.get_num_threads()} CPU threads" if self.plan.device.type == "cpu" else ""
+        flips = ", mirrored at random" if self.plan.description and self.plan.description.flips else ""
+        summary = self.plan.sweep.train.summary(self.plan.precision) + threads + flips + start
         return {"recipe": summary, "recipe_key": self.plan.recipe_key}
 
     def _made(self, seconds: float) -> dict[str, Any]:
@@ -258,12 +271,11 @@ class Engine:
             self.reporter.opened(self._dataset)
         return self._dataset
 
-    def _drop_checkpoint(self, measurement: Measurement) -> None:
+    def _drop_checkpoints(self) -> None:
         """`keep: none`: a checkpoint goes once no accuracy of this plan waits for it."""
-        training: Key | None = measurement.training or (measurement.key if measurement.key.kind == "training" else None)
-        if training is None:
-            return
-        waiting = [m for m in self.plan.measurements if m.training == training and not self.store.has(m.key)]
-        path = self.plan.checkpoint(self.store, training)
-        if path is not None and not waiting:
-            path.unlink(missing_ok=True)
+        waiting = {m.training.digest for m in self.plan.measurements if m.training and not self.store.has(m.key)}
+        for measurement in self.plan.measurements:
+            if measurement.key.kind == "training" and measurement.key.digest not in waiting:
+                path = self.plan.checkpoint(self.store, measurement.key)
+                if path is not None:
+                    path.unlink(missing_ok=True)

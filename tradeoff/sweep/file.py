@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -64,14 +64,14 @@ class Sweep(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     variants: tuple[str | Curve, ...] = Field(min_length=1)
-    width: float = 1.0
+    width: float = Field(1.0, strict=True)
     clip: str = "16x64x64"
     data: DataSpec | None = None
     classes: int | None = Field(None, ge=1, strict=True)
     train: Annotated[Recipe | None, BeforeValidator(_none)] = Recipe()
     weights: Path | None = None
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
-    folds: Literal["all"] | tuple[Fold, ...] = (0,)
+    folds: Literal["all"] | Annotated[tuple[Fold, ...], Field(min_length=1)] = (0,)
     orders: tuple[Literal["normal", "reversed"], ...] = Field(("normal",), min_length=1)
     keep: Literal["last", "none"] = "last"
     latency: Annotated[LatencyProtocol | None, BeforeValidator(_none)] = LatencyProtocol()
@@ -80,6 +80,14 @@ class Sweep(BaseModel):
     @classmethod
     def _clip(cls, value: str) -> str:
         return str(ClipShape.parse(value))
+
+    @field_validator("seeds", "folds", "orders")
+    @classmethod
+    def _each_once(cls, value: Any) -> Any:
+        twice = [entry for entry in value if value.count(entry) > 1] if isinstance(value, tuple) else []
+        if twice:
+            raise ValueError(f"{twice[0]!r} is named twice: name each once")
+        return value
 
     @field_validator("variants")
     @classmethod
@@ -115,16 +123,27 @@ class Sweep(BaseModel):
         return self.model_copy(update=update)
 
 
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """The safe loader, but a key that is given twice is an error: silently the last one would win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def read_sweep(path: Path) -> Sweep:
     """The sweep in a YAML file; paths in it are relative to its folder.
 
     Raises InputError, one sentence that names the file, the key, the value and what would be right.
     """
     try:
-        values = yaml.safe_load(path.read_text())
+        values = yaml.load(path.read_text(), _UniqueKeyLoader)
     except OSError as error:
         raise InputError(f"sweep file {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"sweep file {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise InputError(f"sweep file {path} holds no keys: it needs at least variants")
@@ -184,8 +203,3 @@ def _allowed(location: tuple[int | str, ...]) -> str:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def sweep_files(folder: Path) -> Iterator[Path]:
-    """The sweep files of a folder, by name."""
-    yield from sorted(folder.glob("*.yaml"))

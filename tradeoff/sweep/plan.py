@@ -17,6 +17,7 @@ from tradeoff.measure.cost import COUNTER
 from tradeoff.measure.environment import machine, source_digest
 from tradeoff.measure.latency import resolve_threads
 from tradeoff.networks.checkpoints import load_checkpoint, state_digest
+from tradeoff.precision import resolve_precision
 from tradeoff.records.keys import (
     KINDS,
     Fields,
@@ -30,7 +31,6 @@ from tradeoff.records.keys import (
 from tradeoff.records.store import Store
 from tradeoff.sweep.file import Sweep
 from tradeoff.training.evaluate import VIEW
-from tradeoff.training.precision import resolve_precision
 from tradeoff.variants import Variant
 
 

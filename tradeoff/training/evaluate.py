@@ -10,6 +10,7 @@ from torch import nn
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
+from tradeoff.precision import forbid_tf32
 from tradeoff.training.batches import Indices, Order, evaluation_batches
 
 VIEW = {"crop": "centre", "views": 1, "precision": "float32"}
@@ -30,6 +31,7 @@ def log_probabilities(
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
     """float32 (len(indices), classes): the log of the softmax for each clip, under the view plan `VIEW`."""
+    forbid_tf32()
     network.to(device).to(memory_format=torch.channels_last_3d).eval()
     outputs = []
     for clips in evaluation_batches(dataset, indices, clip, BATCH, order, device):

@@ -15,8 +15,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, O
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
+from tradeoff.precision import autocast, grad_scaler
 from tradeoff.training.batches import Indices, training_batches
-from tradeoff.training.precision import autocast, grad_scaler
 from tradeoff.training.recipe import Recipe
 
 
@@ -110,7 +110,9 @@ def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, steps: int) -> L
     """Linear warm-up and cosine decay to zero, or Smith & Topin's one-cycle (arXiv 1708.07120), by steps."""
     warm = round(recipe.warmup * steps)
     if recipe.schedule == "one-cycle":
-        return OneCycleLR(optimiser, recipe.rate, total_steps=steps + 1, pct_start=max(recipe.warmup, 1 / (steps + 1)))
+        total = max(steps + 1, 4)  # torch's phases need a step each
+        rising = max(recipe.warmup, 2 / total)
+        return OneCycleLR(optimiser, recipe.rate, total_steps=total, pct_start=rising, cycle_momentum=False)
     cosine = CosineAnnealingLR(optimiser, max(1, steps - warm))
     if warm == 0:
         return cosine

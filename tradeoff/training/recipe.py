@@ -18,7 +18,7 @@ class Recipe(BaseModel):
     it), fp16 on other CUDA GPUs, float32 elsewhere.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     epochs: int = Field(3, ge=1, le=10_000)
     batch: int = Field(16, ge=2, le=65_536)
@@ -40,6 +40,7 @@ class Recipe(BaseModel):
         smoothing = f", label smoothing {self.label_smoothing:g}" if self.label_smoothing else ""
         epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         return (
-            f"{epochs}, batch {self.batch}, SGD {self.rate:g} momentum {self.momentum:g} {self.schedule}, "
+            f"{epochs}, batch {self.batch}, SGD {self.rate:g} momentum {self.momentum:g} "
+            f"{self.schedule} after {self.warmup:.0%} warm-up, "
             f"weight decay {self.weight_decay:g}, dropout {self.dropout:g}{smoothing}, {resolved_precision}"
         )

@@ -24,6 +24,12 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16") else "float32"
 
 
+def forbid_tf32() -> None:
+    """Make float32 mean float32 on CUDA too, where cuDNN would round the inputs of convolutions to 10 bits."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Mixed precision on `device`, or none for float32."""
     return torch.autocast(device.type, DTYPES[precision], enabled=precision != "float32")
