@@ -23,7 +23,7 @@ def canvas(
     """A figure with its title and legend on top and its notes below, and room for all of them."""
     width = 0.9 + panel_width * panels
     wrapped = [line for note in notes for line in textwrap.wrap(note, int(width * 15.5))]
-    columns = max(1, min(len(legend), int(width / 2.05)))
+    columns = max(1, min(len(legend), int(width / 2.7)))
     top = 0.42 + 0.21 * -(-len(legend) // columns)
     bottom = 0.62 + 0.16 * len(wrapped)
     height = 3.9 + top + bottom
