@@ -83,9 +83,11 @@ def load_table(path: str | Path, sweep: str | None = None) -> Table:
     """The joined table with what its accuracies were computed from."""
     store = Store(records_folder(Path(path)))
     keys = _sweep_keys(store, sweep) if sweep else None
-    records = {kind: [r for r in store.records(kind) if keys is None or r.key in keys] for kind in KINDS}
+    everything = {kind: list(store.records(kind)) for kind in KINDS}
+    records = {kind: [r for r in found if keys is None or r.key in keys] for kind, found in everything.items()}
+    recipes = _recipes(everything["accuracy"])
     costs = {_identity(record): record for record in records["cost"]}
-    accuracies = [_Accuracy(store, group) for group in _grouped(records["accuracy"], _accuracy_protocol)]
+    accuracies = [_Accuracy(store, group, recipes) for group in _grouped(records["accuracy"], _accuracy_protocol)]
     latencies = [_latency_columns(group) for group in _grouped(records["latency"], _latency_protocol)]
     return _join(costs, accuracies, latencies, _order(store, sweep))
 
@@ -113,6 +115,12 @@ def _order(store: Store, sweep: str | None) -> dict[str, int]:
     chosen = [sweeps[sweep]] if sweep else list(sweeps.values())
     keys = [key for each in chosen for key in each["keys"].get("cost", [])]
     return {key: place for place, key in reversed(list(enumerate(keys)))}
+
+
+def _recipes(records: Iterable[Record]) -> dict[str, str]:
+    """The words for each recipe; where versions worded one differently, the newest record's, so that a row has one."""
+    oldest_first = sorted(records, key=lambda record: str(record.made.get("at")))
+    return {record.about["recipe_key"]: record.about["recipe"] for record in oldest_first}
 
 
 def _identity(record: Record) -> Identity:
@@ -144,7 +152,8 @@ def _latency_protocol(record: Record) -> Any:
 class _Accuracy:
     """The accuracies of one variant under one protocol: all seeds, each with the held-out clips of all folds."""
 
-    def __init__(self, store: Store, records: list[Record]) -> None:
+    def __init__(self, store: Store, records: list[Record], recipes: Mapping[str, str]) -> None:
+        self.recipe = recipes[records[0].about["recipe_key"]]
         self.identity = _identity(records[0])
         seeds = _complete_seeds(records)
         chosen = [record for group in seeds for record in group]
@@ -159,7 +168,7 @@ class _Accuracy:
         return {
             "data": about["data"],
             "data_digest": records[0].depends_on["data"],
-            "recipe": about["recipe"],
+            "recipe": self.recipe,
             "recipe_key": about["recipe_key"],
             "view": f"{view['crop']} crop, {view['views']} view, {view['precision']}",
             "order": about["order"],
