@@ -122,7 +122,7 @@ def test_protocols_are_rows_of_their_own(store: Store) -> None:
 
 def test_a_sweep_is_its_own_records_in_the_order_of_its_file(store: Store) -> None:
     keys = [add_cost(store, name, 1) for name in ("S3D", "I2D", "I3D")]
-    store.write_sweep("mine", {"cost": keys[:2]}, {})
+    store.write_sweep("mine", {"cost": keys[:2]})
     assert load_results(store.root, "mine").variant.tolist() == ["S3D", "I2D"]
     assert load_results(store.root).variant.tolist() == ["S3D", "I2D", "I3D"]
     with pytest.raises(InputError, match="holds mine"):

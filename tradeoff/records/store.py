@@ -134,12 +134,10 @@ class Store:
         _link(path, _json(content | {"depends_on": key.depends_on, "made": _stamped(made)}))
         return path
 
-    def write_sweep(self, name: str, keys: Mapping[str, list[str]], about: Mapping[str, Any]) -> None:
+    def write_sweep(self, name: str, keys: Mapping[str, list[str]]) -> None:
         """Note which records a sweep consists of; unlike a measurement it is replaced when the sweep changes."""
-        write_atomically(
-            self.root / "sweeps" / f"{name}.json",
-            _json({"schema": SCHEMA, "name": name, "keys": keys, "about": about}),
-        )
+        content = _json({"schema": SCHEMA, "name": name, "keys": keys})
+        write_atomically(self.root / "sweeps" / f"{name}.json", content)
 
     def sweeps(self) -> dict[str, dict[str, Any]]:
         """The sweeps that were run into this folder, by name."""
