@@ -76,7 +76,7 @@ def test_activation_memory_by_hand() -> None:
 
 def test_width_scales_weights_by_its_square() -> None:
     wide, narrow = tradeoff.cost("I3D", CLIP), tradeoff.cost("I3D", CLIP, width=0.5)
-    assert narrow.weights / wide.weights == pytest.approx(0.25, rel=0.02)
+    assert narrow.weights / wide.weights == pytest.approx(0.25, rel=0.05)  # the first layer and the logits scale once
 
 
 def test_a_clip_that_is_too_small_is_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -46,12 +46,18 @@ def padded(x: torch.Tensor, kernel: list[int], stride: list[int], value: float) 
 @settings(deadline=None, max_examples=60)
 @given(AXES)
 def test_a_pool_is_a_pool_over_an_explicitly_padded_clip(axes: tuple[tuple[int, int, int], ...]) -> None:
+    assume(all(kernel % 2 or stride > 1 for _, kernel, stride in axes))
     sizes, kernel, stride = ([axis[i] for axis in axes] for i in range(3))
     x = torch.randn(1, 2, *sizes)
     expected = nn.functional.max_pool3d(padded(x, kernel, stride, float("-inf")), tuple(kernel), tuple(stride))
     pooled = SameMaxPool3d(tuple(kernel), tuple(stride))(x)  # type: ignore[arg-type]
     assert pooled.shape[2:] == tuple(-(-n // s) for n, s in zip(sizes, stride, strict=True))
     assert torch.equal(pooled, expected)
+
+
+def test_an_even_pool_at_stride_1_is_refused() -> None:
+    with pytest.raises(ValueError, match="stride above 1"):
+        SameMaxPool3d((2, 3, 3), (1, 1, 1))
 
 
 @settings(deadline=None, max_examples=60)

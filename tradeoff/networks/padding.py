@@ -35,10 +35,15 @@ class SameConv3d(nn.Conv3d):
 
 
 class SameMaxPool3d(nn.Module):
-    """A max-pool under SAME padding, which never wins the maximum, on any size of input (N,C,T,H,W)."""
+    """A max-pool under SAME padding, which never wins the maximum, on any size of input (N,C,T,H,W).
+
+    An even kernel needs a stride above 1, as the trunk's have: at stride 1 `ceil_mode` keeps no hanging window.
+    """
 
     def __init__(self, kernel: Triple, stride: Triple) -> None:
         super().__init__()
+        if any(k % 2 == 0 and s == 1 for k, s in zip(kernel, stride, strict=True)):
+            raise ValueError(f"max-pool {kernel} at stride {stride}: an even kernel needs a stride above 1")
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:

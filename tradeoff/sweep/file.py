@@ -170,7 +170,10 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 
 def _sentence(error: ValidationError) -> str:
     # Of a union's errors the one that got furthest into the value is about what the user meant.
-    first = max(error.errors(), key=lambda each: (each["type"] == "extra_forbidden", len(each["loc"])))
+    first = max(
+        error.errors(),
+        key=lambda each: (each["type"] == "extra_forbidden", len(each["loc"]), each["type"] == "too_short"),
+    )
     where = _key(first["loc"])
     if first["type"] == "extra_forbidden":
         return f"key {where!r} is unknown: use {_allowed(first['loc'])}"
