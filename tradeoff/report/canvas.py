@@ -22,7 +22,7 @@ def canvas(
 ) -> tuple[Figure, list[Axes]]:
     """A figure with its title and legend on top and its notes below, and room for all of them."""
     width = 0.9 + panel_width * panels
-    wrapped = [line for note in notes for line in textwrap.wrap(note, int(width * 15.5))]
+    wrapped = [line for note in notes for line in textwrap.wrap(note, int(width * 14))]
     columns = max(1, min(len(legend), int(width / 2.7)))
     top = 0.42 + 0.21 * -(-len(legend) // columns)
     bottom = 0.62 + 0.16 * len(wrapped)

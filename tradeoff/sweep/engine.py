@@ -256,7 +256,7 @@ class Engine:
         if self.plan.sweep.train is None:
             return {"recipe": f"none, checkpoint {self.plan.weights}", "recipe_key": self.plan.weights}
         start = f", from checkpoint {self.plan.weights}" if self.plan.weights else ""
-        threads = f", {torch.get_num_threads()} CPU threads" if self.plan.device.type == "cpu" else ""
+        threads = f", CPU threads: {torch.get_num_threads()}" if self.plan.device.type == "cpu" else ""
         flips = ", mirrored at random" if self.plan.description and self.plan.description.flips else ""
         summary = self.plan.sweep.train.summary(self.plan.precision) + threads + flips + start
         return {"recipe": summary, "recipe_key": self.plan.recipe_key}
