@@ -1,0 +1,76 @@
+"""Options that several commands share, and what they turn into."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from tradeoff.sweep.file import Sweep
+    from tradeoff.sweep.plan import Plan
+
+
+class Order(StrEnum):
+    NORMAL = "normal"
+    REVERSED = "reversed"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output instead of a table.")]
+Results = Annotated[
+    Path, typer.Option("--results", help="The results folder: records are read from it and added to it.")
+]
+Cache = Annotated[
+    Path | None, typer.Option("--cache", envvar="TRADEOFF_CACHE", help="Where generated or decoded clips are kept.")
+]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
+Threads = Annotated[
+    int, typer.Option("--threads", min=0, max=4096, help="CPU threads; 0 leaves the choice to PyTorch.")
+]
+Clip = Annotated[str, typer.Option("--clip", help="FRAMESxHEIGHTxWIDTH.")]
+Width = Annotated[float, typer.Option("--width", help="Multiplier of every channel count.")]
+Classes = Annotated[int, typer.Option("--classes", help="How many classes the logits tell apart.")]
+Data = Annotated[
+    str,
+    typer.Option("--data", help="motion, appearance, a folder of class folders, or a CSV of path,label,split|fold."),
+]
+VariantName = Annotated[str, typer.Argument(help="I2D, I3D, S3D, S3D-G, Fast-S3D, Top-Heavy-I3D-4, ...")]
+SYNTHETIC = ("motion", "appearance")
+LOCAL_RESULTS, LOCAL_REPORTS = Path("results/local"), Path("reports/local")
+
+
+def make_sweep_of(name: str, values: Mapping[str, Any]) -> Sweep:
+    """A sweep from options, checked as a sweep file is; relative paths are taken from the working folder."""
+    from tradeoff.sweep.file import make_sweep
+
+    return make_sweep({"name": name, **values}, f"tradeoff {name}").resolve(Path.cwd())
+
+
+def data_of(text: str) -> dict[str, Any]:
+    return {"synthetic": text} if text in SYNTHETIC else {"videos": text}
+
+
+def cache_of(given: Path | None) -> Path:
+    import platformdirs
+
+    return given or platformdirs.user_cache_path("tradeoff") / "clips"
+
+
+def count_on_stderr(done: int, total: int) -> None:
+    if done == total:
+        sys.stderr.write(f"{total} clips generated or decoded\n")
+
+
+def plan_of(chosen: Sweep, device: str, threads: int) -> Plan:
+    import torch
+
+    from tradeoff.measure.environment import resolve_device
+    from tradeoff.sweep.plan import make_plan
+
+    if threads:
+        torch.set_num_threads(threads)
+    return make_plan(chosen, resolve_device(device))

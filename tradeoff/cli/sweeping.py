@@ -1,0 +1,167 @@
+"""Commands that measure into a results folder: sweep, train, evaluate."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tradeoff.cli.app import app
+from tradeoff.cli.options import (
+    LOCAL_RESULTS,
+    Cache,
+    Clip,
+    Data,
+    Device,
+    Json,
+    Order,
+    Results,
+    Threads,
+    VariantName,
+    Width,
+    cache_of,
+    data_of,
+    make_sweep_of,
+    plan_of,
+)
+from tradeoff.console import print_json, print_renderables
+
+if TYPE_CHECKING:
+    from tradeoff.sweep.file import Sweep
+
+
+class Stage(StrEnum):
+    """A kind of measurement, as --only names it."""
+
+    COST = "cost"
+    TRAINING = "training"
+    ACCURACY = "accuracy"
+    LATENCY = "latency"
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(help="A sweep file, for example sweeps/bottom_heavy.yaml.")],
+    results: Results = LOCAL_RESULTS,
+    device: Device = "cpu",
+    threads: Threads = 0,
+    cache: Cache = None,
+    only: Annotated[list[Stage] | None, typer.Option("--only", help="Measure only this kind; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train and measure what a sweep file names, and print the joined table.
+
+    What the results folder holds already is not measured again; interrupt it and run the same command to go on.
+    Ends with exit code 1 when a measurement failed.
+
+    Example: tradeoff sweep sweeps/bottom_heavy.yaml
+    """
+    from tradeoff.sweep.file import read_sweep
+
+    _measure(read_sweep(file), results, device, threads, cache, only, as_json)
+
+
+@app.command()
+def train(
+    variant: VariantName,
+    data: Data = "motion",
+    clip: Clip = "16x64x64",
+    width: Width = 0.25,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training clips; default 3.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Clips a step; default 16.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Peak learning rate; default 0.02.")] = None,
+    seed: Annotated[int, typer.Option(help="Makes a CPU run repeatable bit for bit.")] = 0,
+    results: Results = LOCAL_RESULTS,
+    device: Device = "cpu",
+    threads: Threads = 0,
+    cache: Cache = None,
+    as_json: Json = False,
+) -> None:
+    """Train one network and evaluate it on the test clips.
+
+    Example: tradeoff train S3D --data motion --epochs 3
+    """
+    given = {"epochs": epochs, "batch": batch, "rate": rate}
+    recipe = {key: value for key, value in given.items() if value is not None}
+    values = {"variants": [variant], "data": data_of(data), "clip": clip, "width": width, "train": recipe}
+    name = _sweep_name("train", variant, Path(data).stem, f"seed{seed}")
+    chosen = make_sweep_of("train", values | {"name": name, "seeds": [seed], "latency": "none"})
+    _measure(chosen, results, device, threads, cache, None, as_json)
+
+
+@app.command()
+def evaluate(
+    weights: Annotated[Path, typer.Argument(help="A checkpoint, for example results/local/checkpoints/....pt")],
+    data: Data = "motion",
+    clip: Clip = "16x64x64",
+    order: Annotated[Order, typer.Option(help="Show the frames as they are, or the last one first.")] = Order.NORMAL,
+    fold: Annotated[int, typer.Option(help="The fold whose clips are tested.")] = 0,
+    results: Results = LOCAL_RESULTS,
+    device: Device = "cpu",
+    threads: Threads = 0,
+    cache: Cache = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a checkpoint as it is.
+
+    Example: tradeoff evaluate results/local/checkpoints/0123456789abcdef.pt --data motion --order reversed
+    """
+    from tradeoff.networks.checkpoints import load_checkpoint
+
+    _, variant = load_checkpoint(weights)
+    values: dict[str, Any] = {"variants": [variant.name], "width": getattr(variant, "width", 1.0), "clip": clip}
+    values |= {"data": data_of(data), "orders": [order.value], "folds": [fold]}
+    values |= {"train": "none", "weights": str(weights), "latency": "none"}
+    values["name"] = _sweep_name("evaluate", weights.stem, Path(data).stem, order.value)
+    _measure(make_sweep_of("evaluate", values), results, device, threads, cache, None, as_json)
+
+
+def _measure(
+    chosen: Sweep,
+    results: Path,
+    device: str,
+    threads: int,
+    cache: Path | None,
+    only: Sequence[Stage] | None,
+    as_json: bool,
+) -> None:
+    """Run a sweep, print its table, and leave with 1 if a measurement failed."""
+    from tradeoff.records.keys import KINDS
+    from tradeoff.records.store import Store
+    from tradeoff.records.table import load_table
+    from tradeoff.sweep.engine import Engine
+    from tradeoff.sweep.progress import Reporter
+
+    plan = plan_of(chosen, device, threads)
+    kinds = tuple(kind for kind in KINDS if not only or kind in only)
+    try:
+        with Reporter() as reporter:
+            outcome = Engine(plan, Store(results), cache_of(cache), reporter).run(kinds)
+    except KeyboardInterrupt:
+        sys.stderr.write("tradeoff: interrupted; what was measured is kept, run the same command to go on\n")
+        raise typer.Exit(130) from None
+    rows = load_table(results, chosen.name).rows
+    if as_json:
+        print_json({"sweep": chosen.name, **outcome.as_record(), "rows": rows.to_dict("records")})
+    else:
+        from tradeoff.report.tables import rich_tables
+
+        print_renderables([*rich_tables(rows, chosen.name), *outcome.lines()])
+        print_renderables([f"draw it: tradeoff report --pareto --sweep {chosen.name}{_results_option(results)}"])
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+def _sweep_name(*parts: str) -> str:
+    """What the sweep of a single command is called in the results folder, for `tradeoff report --sweep`."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", "_".join(parts))
+
+
+def _results_option(results: Path) -> str:
+    return "" if results == LOCAL_RESULTS else f" --results {shlex.quote(str(results))}"
