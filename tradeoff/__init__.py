@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tradeoff.measure.cost import cost as cost
     from tradeoff.measure.latency import latency as latency
     from tradeoff.measure.protocol import LatencyProtocol as LatencyProtocol
-    from tradeoff.networks import build as build
+    from tradeoff.weights.building import build as build
     from tradeoff.records.table import load_results as load_results
     from tradeoff.variants import Variant as Variant
 
@@ -28,7 +28,7 @@ _WHERE = {
     "InputError": "tradeoff.errors",
     "LatencyProtocol": "tradeoff.measure.protocol",
     "Variant": "tradeoff.variants",
-    "build": "tradeoff.networks",
+    "build": "tradeoff.weights.building",
     "cost": "tradeoff.measure.cost",
     "latency": "tradeoff.measure.latency",
     "load_results": "tradeoff.records.table",

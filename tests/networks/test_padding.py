@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from tradeoff.networks.padding import SameConv3d, SameMaxPool3d, same_padding
+from tradeoff.networks.padding import PaddedConv3d, PaddedMaxPool3d, same_padding
 
 SIZES = st.integers(1, 9)
 KERNELS = st.sampled_from([1, 2, 3, 7])
@@ -50,14 +50,14 @@ def test_a_pool_is_a_pool_over_an_explicitly_padded_clip(axes: tuple[tuple[int, 
     sizes, kernel, stride = ([axis[i] for axis in axes] for i in range(3))
     x = torch.randn(1, 2, *sizes)
     expected = nn.functional.max_pool3d(padded(x, kernel, stride, float("-inf")), tuple(kernel), tuple(stride))
-    pooled = SameMaxPool3d(tuple(kernel), tuple(stride))(x)  # type: ignore[arg-type]
+    pooled = PaddedMaxPool3d(tuple(kernel), tuple(stride))(x)  # type: ignore[arg-type]
     assert pooled.shape[2:] == tuple(-(-n // s) for n, s in zip(sizes, stride, strict=True))
     assert torch.equal(pooled, expected)
 
 
 def test_an_even_pool_at_stride_1_is_refused() -> None:
     with pytest.raises(ValueError, match="stride above 1"):
-        SameMaxPool3d((2, 3, 3), (1, 1, 1))
+        PaddedMaxPool3d((2, 3, 3), (1, 1, 1))
 
 
 @settings(deadline=None, max_examples=60)
@@ -65,7 +65,7 @@ def test_an_even_pool_at_stride_1_is_refused() -> None:
 def test_a_convolution_is_one_over_an_explicitly_padded_clip(axes: tuple[tuple[int, int, int], ...]) -> None:
     sizes, kernel, stride = ([axis[i] for axis in axes] for i in range(3))
     x = torch.randn(1, 2, *sizes)
-    convolution = SameConv3d(2, 3, tuple(kernel), tuple(stride))  # type: ignore[arg-type]
+    convolution = PaddedConv3d(2, 3, tuple(kernel), tuple(stride))  # type: ignore[arg-type]
     expected = nn.functional.conv3d(padded(x, kernel, stride, 0.0), convolution.weight, stride=tuple(stride))
     assert torch.allclose(convolution(x), expected, atol=1e-5)
 
@@ -75,7 +75,7 @@ def test_a_convolution_is_one_over_an_explicitly_padded_clip(axes: tuple[tuple[i
 def test_bf16_gradients_of_short_clips_are_those_of_float32(frames: int, kernel: tuple[int, int, int]) -> None:
     """oneDNN 3.12 leaves bf16 weight gradients partly unwritten at T = 2 when it pads by itself."""
     torch.manual_seed(0)
-    convolution = SameConv3d(16, 16, kernel)
+    convolution = PaddedConv3d(16, 16, kernel)
     x = torch.randn(8, 16, frames, 4, 4).contiguous(memory_format=torch.channels_last_3d)
     gradients = {}
     for enabled in (False, True):

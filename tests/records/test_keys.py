@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tradeoff.records.keys import accuracy_key, cost_key, latency_key, training_key
+from tradeoff.records.keys import FOLDERS, KINDS, accuracy_key, cost_key, latency_key, training_key, weights_key
 from tradeoff.training.recipe import Recipe
 from tradeoff.variants import Variant
 
@@ -39,6 +39,7 @@ def test_a_key_stays_what_it_was() -> None:
     assert training_key(**TRAINING).digest == "1768a2387e9c30cd"  # type: ignore[arg-type]
     assert accuracy_key({"training": "t"}, "d", 0, {"crop": "centre"}, "normal").digest == "dc008161828f79db"
     assert latency_key(I3D, "16x64x64", {"batch": 1}, {"device": "cpu"}, "s", 0).digest == "c21569e81335473b"
+    assert weights_key("c10052d178e7168d", "temporal-weights/1").digest == "c4c068e42fad3c29"
 
 
 def test_kinds_never_share_a_key() -> None:
@@ -50,3 +51,11 @@ def test_defaults_stay_out() -> None:
     assert "fold" not in training_key(**TRAINING).depends_on  # type: ignore[arg-type]
     assert "order" not in accuracy_key({"training": "t"}, "d", 0, {}, "normal").depends_on
     assert accuracy_key({"training": "t"}, "d", 0, {}, "reversed").depends_on["order"] == "reversed"
+
+
+def test_weights_are_measured_beside_sweeps_not_by_them() -> None:
+    """A sweep's manifest and `tradeoff sweep --only` know the first four kinds."""
+    assert KINDS == ("cost", "training", "accuracy", "latency")
+    assert FOLDERS == (*KINDS, "weights")
+    key = weights_key("d", "temporal-weights/1")
+    assert key.digest != weights_key("e", "temporal-weights/1").digest != weights_key("e", "temporal-weights/2").digest

@@ -9,8 +9,8 @@ import pytest
 
 from tradeoff.errors import InputError
 from tradeoff.records import store as module
-from tradeoff.records.keys import Key, cost_key
-from tradeoff.records.store import Store
+from tradeoff.records.keys import Key, cost_key, weights_key
+from tradeoff.records.store import Store, find_records
 
 ABOUT = {"variant": {"family": "inception"}, "clip": "16x64x64"}
 KEY = cost_key({"family": "inception"}, "16x64x64", "counter/1")
@@ -101,3 +101,23 @@ def test_missing_or_damaged_arrays_are_refused_by_name(store: Store) -> None:
     path.unlink()
     with pytest.raises(InputError, match="delete its record"):
         store.read_arrays(record)
+
+
+def test_a_record_of_weights_has_no_clip(store: Store) -> None:
+    key = weights_key("d", "temporal-weights/1")
+    written = store.write(key, {"layers": []}, about={"variant": {"family": "inception"}}, made={})
+    assert store.read(key) == written
+    assert list(store.records("weights")) == [written]
+    store.write(cost_key({}, "", ""), {}, about=ABOUT, made={})
+    path = store.path(cost_key({}, "", ""))
+    path.write_text(path.read_text().replace('"clip": "16x64x64"', '"clap": ""'))
+    with pytest.raises(InputError, match="not the record"):
+        store.read(cost_key({}, "", ""))
+
+
+def test_the_records_are_the_folders_own_or_its_locals(tmp_path: Path) -> None:
+    assert find_records(tmp_path) is None
+    (tmp_path / "local/weights").mkdir(parents=True)
+    assert find_records(tmp_path) == tmp_path / "local"
+    (tmp_path / "cost").mkdir()
+    assert find_records(tmp_path) == tmp_path

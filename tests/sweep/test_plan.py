@@ -11,7 +11,7 @@ import torch
 
 from tradeoff import Variant, build
 from tradeoff.errors import InputError
-from tradeoff.networks.checkpoints import checkpoint_bytes
+from tradeoff.weights.checkpoints import checkpoint_bytes
 from tradeoff.records.store import Store
 from tradeoff.sweep.file import make_sweep
 from tradeoff.sweep.plan import Measurement, Plan, make_plan

@@ -14,7 +14,7 @@ from tradeoff import Variant, build
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
 from tradeoff.errors import InputError
-from tradeoff.networks.checkpoints import state_digest
+from tradeoff.weights.checkpoints import state_digest
 from tradeoff.precision import resolve_precision
 from tradeoff.training.batches import centre_crop, evaluation_batches, random_crop, to_network, training_batches
 from tradeoff.training.evaluate import log_probabilities

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradeoff.cli.app import app
 from tradeoff.cli.options import LOCAL_REPORTS, LOCAL_RESULTS, Json, Results
 from tradeoff.console import print_json, print_renderables
+from tradeoff.errors import InputError
+
+if TYPE_CHECKING:
+    from tradeoff.records.store import Record, Store
+    from tradeoff.report.run import Report, WeightsReport
+
+FIGURES = ("temporal-weights",)
+DEFAULT_WEIGHTS = "i3d-kinetics400"
 
 
 @app.command()
@@ -23,17 +32,81 @@ def report(
     against: Annotated[
         str | None, typer.Option(help="Differences in accuracy are given to this variant; default: I2D, else I3D.")
     ] = None,
+    figure: Annotated[
+        str | None,
+        typer.Option(
+            metavar=f"[{'|'.join(FIGURES)}]",
+            help="Instead of sweeps, draw how trained weights are spread over time offsets (the paper's Fig. 5).",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="With --figure: a known name or a checkpoint, measured where it is not on record; "
+            f"default: what is on record, else {DEFAULT_WEIGHTS}."
+        ),
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="With --weights: the network that a file of bare weights is of.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder.
+    """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder; or, with
+    --figure, one figure of trained weights.
 
     Example: tradeoff report --pareto --sweep bottom_heavy
-    """
-    from tradeoff.report.run import report_sweeps
 
-    written = report_sweeps(results, out, name, pareto=pareto, against=against)
+    Example: tradeoff report --figure temporal-weights --weights i3d-kinetics400
+    """
+    written: dict[str, Report] | dict[str, WeightsReport]
+    if figure is None:
+        _refuse("without --figure", {"--weights": weights, "--variant": variant})
+        from tradeoff.report.run import report_sweeps
+
+        written = report_sweeps(results, out, name, pareto=pareto, against=against)
+    else:
+        _refuse("with --figure", {"--sweep": name, "--pareto": pareto or None, "--against": against})
+        written = _draw_weights(figure, weights, variant, results, out)
     if as_json:
-        print_json({sweep: each.as_record() for sweep, each in written.items()})
+        print_json({each: found.as_record() for each, found in written.items()})
         return
-    for each in written.values():
-        print_renderables([*each.tables, *(f"wrote {path}" for path in each.paths)])
+    for found in written.values():
+        print_renderables(found.renderables())
+
+
+def _refuse(when: str, options: dict[str, object]) -> None:
+    for option, value in options.items():
+        if value is not None:
+            raise InputError(f"{option} means nothing {when}: leave one of the two out")
+
+
+def _draw_weights(
+    figure: str, weights: str | None, variant: str | None, results: Path, out: Path
+) -> dict[str, WeightsReport]:
+    from tradeoff.records.store import Store, find_records
+    from tradeoff.report.run import report_weights
+    from tradeoff.report.temporal_weights import find_weights
+
+    if figure not in FIGURES:
+        raise InputError(f"figure {figure!r} is unknown: use {', '.join(FIGURES)}")
+    if variant is not None and weights is None:
+        raise InputError("--variant says which network the file in --weights is of: name that too")
+    store = Store(find_records(results) or results)
+    by_name = variant is None and not (weights and Path(weights).exists())
+    found = find_weights(store, weights) if by_name else []
+    return report_weights(found or [_measure(weights, variant, store)], store, out)
+
+
+def _measure(weights: str | None, variant: str | None, store: Store) -> Record:
+    """The record of weights, made if it is not there; torch is needed from here on."""
+    from tradeoff.measure.temporal_weights import record_temporal_weights
+    from tradeoff.variants import Variant
+    from tradeoff.weights.checkpoints import open_weights
+
+    if weights is None:
+        sys.stderr.write(f"no weights are on record in {store.root}: measuring {DEFAULT_WEIGHTS}\n")
+    named, wanted = weights or DEFAULT_WEIGHTS, Variant.parse(variant) if variant else None
+    opened = open_weights(named, wanted)
+    if wanted is not None and opened.variant != wanted:
+        raise InputError(f"weights {named} are of {opened.variant.name}, not of {variant}: leave --variant out")
+    return record_temporal_weights(opened, Path(named).name, store)

@@ -97,11 +97,13 @@ def train(
 
 @app.command()
 def evaluate(
-    weights: Annotated[Path, typer.Argument(help="A checkpoint, for example results/local/checkpoints/....pt")],
+    weights: Annotated[str, typer.Argument(help="A checkpoint, any layout, or a known name (tradeoff weights list).")],
     data: Data = "motion",
     clip: Clip = "16x64x64",
     order: Annotated[Order, typer.Option(help="Show the frames as they are, or the last one first.")] = Order.NORMAL,
     fold: Annotated[int, typer.Option(help="The fold whose clips are tested.")] = 0,
+    variant: Annotated[str | None, typer.Option(help="The network, where the file does not say.")] = None,
+    derive: Annotated[bool, typer.Option("--derive", help="Allow a variant that the weights are not of.")] = False,
     results: Results = LOCAL_RESULTS,
     device: Device = "cpu",
     threads: Threads = 0,
@@ -112,13 +114,14 @@ def evaluate(
 
     Example: tradeoff evaluate results/local/checkpoints/0123456789abcdef.pt --data motion --order reversed
     """
-    from tradeoff.networks.checkpoints import load_checkpoint
+    from tradeoff.variants import Variant
+    from tradeoff.weights.checkpoints import open_weights
 
-    _, variant = load_checkpoint(weights)
-    values: dict[str, Any] = {"variants": [variant.name], "width": getattr(variant, "width", 1.0), "clip": clip}
+    own = open_weights(weights, Variant.parse(variant) if variant else None).variant
+    values: dict[str, Any] = {"variants": [variant or own.name], "width": getattr(own, "width", 1.0), "clip": clip}
     values |= {"data": data_of(data), "orders": [order.value], "folds": [fold]}
-    values |= {"train": "none", "weights": str(weights), "latency": "none"}
-    values["name"] = _sweep_name("evaluate", weights.stem, Path(data).stem, order.value)
+    values |= {"train": "none", "weights": weights, "derive": derive, "latency": "none"}
+    values["name"] = _sweep_name("evaluate", Path(weights).stem, Path(data).stem, order.value)
     _measure(make_sweep_of("evaluate", values), results, device, threads, cache, None, as_json)
 
 

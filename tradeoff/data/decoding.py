@@ -5,6 +5,7 @@ A clip is T frames spread evenly over the whole video, upright, scaled to cover 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -38,7 +39,16 @@ def sampled_indices(total: int, frames: int) -> Integers:
     return (2 * np.arange(frames, dtype=np.int64) + 1) * total // (2 * frames)
 
 
-def decode(path: Path, shape: tuple[int, int, int]) -> Frames:
+def middle_indices(total: int, frames: int) -> Integers:
+    """`frames` consecutive frames from the middle of `total`; a shorter video starts again from its first."""
+    return (max(0, (total - frames) // 2) + np.arange(frames, dtype=np.int64)) % max(1, total)
+
+
+Sampling = Callable[[int, int], Integers]
+"""From a video's frames and a clip's to which frames the clip takes."""
+
+
+def decode(path: Path, shape: tuple[int, int, int], sampling: Sampling = sampled_indices) -> Frames:
     """The clip of a video, uint8 (T, H', W', 3) RGB for (T, H', W') = `shape`.
 
     Raises Unreadable, with the reason, for a file that is broken anywhere: what follows would not be evenly spread.
@@ -47,9 +57,9 @@ def decode(path: Path, shape: tuple[int, int, int]) -> Frames:
         if path.stat().st_size == 0:
             raise Unreadable("the file is empty")
         expected = _count_packets(path)
-        clip, found = _pick(path, expected, shape)
+        clip, found = _pick(path, expected, shape, sampling)
         if found != expected:  # a packet may hold no frame, or more than one
-            clip, found = _pick(path, found, shape)
+            clip, found = _pick(path, found, shape, sampling)
     except (FFmpegError, OSError, ValueError) as error:
         raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
     if found == 0:
@@ -63,9 +73,9 @@ def _count_packets(path: Path) -> int:
         return sum(1 for packet in container.demux(_video_stream(container)) if packet.size)
 
 
-def _pick(path: Path, total: int, shape: tuple[int, int, int]) -> tuple[Frames, int]:
+def _pick(path: Path, total: int, shape: tuple[int, int, int], sampling: Sampling) -> tuple[Frames, int]:
     """The clip, if the video has `total` frames, and how many it has; holds no more frames than the clip's."""
-    wanted = sampled_indices(total, shape[0])
+    wanted = sampling(total, shape[0])
     clip = np.zeros((*shape, 3), np.uint8)
     found = 0
     with av.open(path) as container:

@@ -13,8 +13,13 @@ from typing import Any, Literal
 
 from tradeoff.digest import digest
 
-Kind = Literal["cost", "training", "accuracy", "latency"]
+Kind = Literal["cost", "training", "accuracy", "latency", "weights"]
 KINDS: tuple[Kind, ...] = ("cost", "training", "accuracy", "latency")
+"""What a sweep consists of."""
+FOLDERS: tuple[Kind, ...] = (*KINDS, "weights")
+"""What a results folder holds: what sweeps measure, and what was measured of trained weights alone."""
+TEMPORAL_WEIGHTS = "temporal-weights/1"
+"""The method of a `weights` record: measure/ writes it, report/ draws it, and neither may import the other."""
 Fields = Mapping[str, Any]
 
 
@@ -70,3 +75,8 @@ def latency_key(variant: Fields, clip: str, protocol: Fields, machine: Fields, s
     `source` is the digest of the code of the network and of the timer. One replicate is one process."""
     fields = {"variant": variant, "clip": clip, **protocol, "machine": machine, "source": source}
     return Key("latency", fields | {"replicate": replicate})
+
+
+def weights_key(checkpoint: str, method: str) -> Key:
+    """`checkpoint` is the digest of the tensors, whatever file they came in; `method` says what is measured of them."""
+    return Key("weights", {"checkpoint": checkpoint, "method": method})

@@ -28,10 +28,11 @@ from typing import Any
 import numpy as np
 
 from tradeoff.errors import InputError
-from tradeoff.records.keys import KINDS, Key, Kind
+from tradeoff.records.keys import FOLDERS, Key, Kind
 
 SCHEMA = 1
 _UNFINISHED = ".writing-"
+_ABOUT = {"weights": {"variant"}}  # what a record says of itself at least; of any other kind, the clip too
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Store:
     def prepare(self) -> Store:
         """Make the folders. Raises InputError where nothing can be written."""
         try:
-            for folder in (*KINDS, "checkpoints", "attempts", "sweeps"):
+            for folder in (*FOLDERS, "checkpoints", "attempts", "sweeps"):
                 (self.root / folder).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root):
                 pass
@@ -148,6 +149,12 @@ class Store:
         return {path.stem: values for path, values in found.items()}
 
 
+def find_records(path: Path) -> Path | None:
+    """The folder itself, or its `local/` where it has no records of its own (`results` means `results/local`)."""
+    found = (folder for folder in (path, path / "local") if any((folder / kind).is_dir() for kind in FOLDERS))
+    return next(found, None)
+
+
 def read_record(path: Path) -> Record:
     """Raises InputError for a file that is no record of this schema."""
     values = _read_json(path)
@@ -155,7 +162,8 @@ def read_record(path: Path) -> Record:
         record = Record(**values)
     except TypeError as error:
         raise InputError(f"{path} is not a record ({error}): restore it or delete it") from error
-    whole = isinstance(record.about, dict) and {"variant", "clip"} <= record.about.keys()
+    needed = _ABOUT.get(path.parent.name, {"variant", "clip"})
+    whole = isinstance(record.about, dict) and needed <= record.about.keys()
     if not whole or (record.kind, record.key) != (path.parent.name, path.stem):
         raise InputError(f"{path} is not the record that its name says: restore it or delete it")
     return record

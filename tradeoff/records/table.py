@@ -35,6 +35,7 @@ COLUMNS = (
         "width",
         "classes",
         "clip",
+        "published",
         "params",
         "weights",
         "macs",
@@ -56,7 +57,11 @@ COLUMNS = (
     *("device", "runtime", "precision", "layout", "threads", "batch", "processes"),
     *("latency_ms", "latency_low_ms", "latency_high_ms", "latency_interval", "load"),
 )
-"""Accuracies are fractions, costs counts of one clip, latencies milliseconds a batch; what is not measured is NaN."""
+"""Accuracies are fractions, costs counts of one clip, latencies milliseconds a batch; what is not measured is NaN.
+
+`units` is empty, `gating` false and `width` NaN for what has no such thing: networks that are not the paper's family's.
+`published` is text, what others measured of the network under a protocol of their own, and not comparable with `top1`.
+"""
 
 Identity = tuple[str, str]  # a variant's fields as JSON, and its clip
 Correct = tuple[NDArray[np.bool_], NDArray[np.int64]]
@@ -247,5 +252,12 @@ def _join(
 
 def _variant_columns(identity: Identity) -> dict[str, Any]:
     variant = Variant.from_fields(json.loads(identity[0]))
-    columns = {name: getattr(variant, name) for name in ("units", "gating", "width", "classes")}
-    return {"variant": variant.name, **columns, "clip": identity[1]}
+    return {
+        "variant": variant.name,
+        "units": variant.units,
+        "gating": getattr(variant, "gating", False),
+        "width": getattr(variant, "width", np.nan),
+        "classes": variant.classes,
+        "clip": identity[1],
+        "published": str(variant.published) if variant.published else np.nan,
+    }

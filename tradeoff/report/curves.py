@@ -11,9 +11,15 @@ import pandas as pd
 
 from tradeoff.variants import UNITS
 
-Kind = Literal["flat", "full", "separable", "mixed"]
+Kind = Literal["flat", "full", "separable", "mixed", "other"]
 
-COLOURS: dict[Kind, str] = {"flat": "#3B3B3B", "full": "#0068A8", "separable": "#CF5A00", "mixed": "#7A4B94"}
+COLOURS: dict[Kind, str] = {
+    "flat": "#3B3B3B",
+    "full": "#0068A8",
+    "separable": "#CF5A00",
+    "mixed": "#7A4B94",
+    "other": "#00735C",
+}
 """The paper's blue and orange, in shades that colour-blind readers tell apart (after Okabe & Ito) and text can have."""
 
 
@@ -42,18 +48,26 @@ class Curve:
 
     def cut(self, units: str) -> int | None:
         """K if these units are on the curve, else None. I2D is 0 and the full network is 11 on both its curves."""
+        if not units:
+            return None
         pattern = rf"{self.letter}*2*" if self.heavy == "Bottom" else rf"2*{self.letter}*"
         return units.count(self.letter) if re.fullmatch(pattern, units) else None
 
 
 def curves_of(units: str, gated: bool = False) -> dict[Curve, int]:
-    """The curves that these units (11 letters, bottom to top) are on, with K: I2D four, I3D and S3D two, a cut one."""
+    """The curves that these units (11 letters, bottom to top) are on, with K: I2D four, I3D and S3D two, a cut one.
+
+    Networks of other families have no units, and are on none.
+    """
     curves = [Curve(heavy, model, gated) for model in ("I3D", "S3D") for heavy in ("Bottom", "Top")]
     return {curve: cut for curve in curves if (cut := curve.cut(units)) is not None}
 
 
 def kind_of(units: str) -> Kind:
-    """The one kind of 3D convolution in these units; `flat` if there is none and `mixed` if there are both."""
+    """The one kind of 3D convolution in these units; `flat` if there is none and `mixed` if there are both. `other`
+    for a network without units, of another family than the paper's."""
+    if not units:
+        return "other"
     has_full, has_separable = "3" in units, "s" in units
     if has_full and has_separable:
         return "mixed"

@@ -20,7 +20,7 @@ from tradeoff.errors import InputError
 from tradeoff.report.canvas import DPI, INK, LABEL_ID, accuracy_limits, canvas
 from tradeoff.report.curves import COLOURS, curves_of, joined, kind_of
 from tradeoff.report.frontier import frontier
-from tradeoff.report.labels import place
+from tradeoff.report.labels import place, wrapped
 from tradeoff.variants import UNITS
 
 Floats = NDArray[np.float64]
@@ -134,11 +134,12 @@ def _draw_point(axis: Axes, panel: Panel, row: Any, on_frontier: bool) -> None:
 
 
 def _marker(units: str, gated: bool) -> dict[str, Any]:
-    """Filled for a network that is 3D at the top, open for one that is 3D at the bottom, a diamond if gated."""
+    """Filled for a network that is 3D at the top, open for one that is 3D at the bottom, a diamond if gated; a square
+    for one of another family."""
     colour = COLOURS[kind_of(units)]
     heavy = {curve.heavy for curve in curves_of(units)}
     return {
-        "marker": "D" if gated else "o",
+        "marker": "D" if gated else "o" if units else "s",
         "markersize": 5.6 if gated else 6.2,
         "markerfacecolor": "white" if heavy == {"Bottom"} else colour,
         "markeredgecolor": colour,
@@ -169,6 +170,8 @@ def _legend(table: pd.DataFrame) -> list[Line2D]:
         handles.append(Line2D([], [], linestyle="none", label="2D", **_marker("2" * 11, False)))
     if table.gating.astype(bool).any():
         handles.append(Line2D([], [], linestyle="none", label="gated", **(_marker("2" * 11, True))))
+    if any(kind_of(units) == "other" for units in table.units):
+        handles.append(Line2D([], [], linestyle="none", label="other families", **_marker("", False)))
     handles.append(_frontier_handle())
     return handles
 
@@ -185,16 +188,17 @@ def _example(heavy: str, letter: str) -> str:
 
 
 def point_names(table: pd.DataFrame) -> list[str]:
-    """What to write at each point: K for a cut on a curve that is drawn, else the variant's name."""
+    """What to write at each point: K for a cut on a curve that is drawn, else the variant's name, long ones wrapped."""
     short: dict[Any, str] = {}
     for curve, members in joined(table):
         for index, row in members.iterrows():
             cut = curve.cut(str(row.units))
             if str(row.variant) == f"{curve.heavy}-Heavy-{curve.model}-{cut}":
                 short[index] = str(cut)
-    names = [short.get(index, str(name)) for index, name in table["variant"].items()]
+    names = [short.get(index, wrapped(str(name))) for index, name in table["variant"].items()]
     if table["width"].nunique() > 1:
-        names = [f"{name} x{width:g}" for name, width in zip(names, table["width"], strict=True)]
+        widths = ["" if pd.isna(width) else f" x{width:g}" for width in table["width"]]
+        names = [name + width for name, width in zip(names, widths, strict=True)]
     return names
 
 
@@ -204,7 +208,8 @@ def _label_points(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     names = point_names(rows)
     texts = [
         axis.text(0, 0, name, fontsize=8.5 if name[:1].isdigit() else 9, color=COLOURS[kind_of(units)], ha="center",
-                  va="center_baseline", fontweight="normal" if name[:1].isdigit() else "bold", zorder=6, gid=LABEL_ID)
+                  va="center_baseline", fontweight="normal" if name[:1].isdigit() else "bold", zorder=6, gid=LABEL_ID,
+                  parse_math=False)
         for name, units in zip(names, rows.units, strict=True)
     ]  # fmt: skip
     anchors = axis.transData.transform(np.c_[x, y])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,11 @@ _LABEL, _OUTSIDE = (
     1e4,
     1e6,
 )  # costs of covering another label and of leaving the axes, against 1 for a pixel's distance
+
+
+def wrapped(name: str, width: int = 26, lines: int | None = 4) -> str:
+    """A name over several lines where it is long, as those with many arguments are; past `lines` it is cut off."""
+    return "\n".join(textwrap.wrap(name, width, max_lines=lines, placeholder="…", break_on_hyphens=False))
 
 
 def place(

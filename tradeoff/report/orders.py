@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from tradeoff.errors import InputError
 from tradeoff.report.canvas import INK, LABEL_ID, accuracy_limits, canvas
 from tradeoff.report.curves import COLOURS, kind_of
+from tradeoff.report.labels import wrapped
 
 
 def order_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> Figure:
@@ -31,7 +32,7 @@ def order_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> Fi
     for place_of_variant, variant in enumerate(variants):
         pair = {order: rows[rows["variant"] == variant] for order, rows in orders.items()}
         _draw_orders(axis, place_of_variant, pair)
-    axis.set_xticks(range(len(variants)), variants, fontsize=9.5)
+    axis.set_xticks(range(len(variants)), [wrapped(name, 20, 3) for name in variants], fontsize=9.5, parse_math=False)
     axis.set_xlim(-0.6, len(variants) - 0.4)
     low, high = accuracy_limits(table)
     axis.set_ylim(0 if low < 40 else low, high)

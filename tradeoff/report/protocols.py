@@ -38,6 +38,7 @@ def _by(table: pd.DataFrame, columns: Sequence[str], across: Sequence[str], know
 
 def _absent(rest: pd.DataFrame, group: pd.DataFrame) -> list[Any]:
     """The rows of `rest` whose variant, in their frame order if they have one, is not in the group."""
+    rest, group = (rows.fillna({"width": 0.0}) for rows in (rest, group))  # NaN, of other families, equals nothing
     present = set(group[["variant", "width", "order"]].itertuples(index=False, name=None))
     anyhow = {(variant, width) for variant, width, _ in present}
     return [
@@ -82,22 +83,25 @@ def _text(value: Any) -> str:
 
 
 def protocol_lines(table: pd.DataFrame, *, latency: bool = True) -> list[str]:
-    """How the rows were measured, for under a figure or a table: accuracy's line, its interval's, latency's."""
-    lines = [_data_line(table), _interval_line(table), _latency_line(table) if latency else ""]
+    """How the rows were measured, for under a figure or a table: accuracy's line, its interval's, latency's; and where
+    what was not measured here is from."""
+    lines = [_data_line(table), _interval_line(table), _latency_line(table) if latency else "", _published_line(table)]
     return [line for line in lines if line]
 
 
 def _data_line(table: pd.DataFrame) -> str:
     if not table["top1"].notna().any():
         return "Accuracy was not measured."
+    mixed = (table["units"] == "").any()
+    width, recipe = values(table, "width"), values(table, "recipe")
     parts = [
         f"Accuracy: {values(table, 'data')}, clips of {values(table, 'clip')}, {values(table, 'classes')} classes",
         f"{values(table, 'test_clips')} test clips",
         f"{left_out} unreadable videos left out" if (left_out := values(table, "unreadable")) not in ("", "0") else "",
         values(table, "view"),
         f"{values(table, 'order')} frame order",
-        f"width {values(table, 'width')}",
-        f"training: {recipe}" if (recipe := values(table, "recipe")) else "",
+        f"width {width}{' of the Inception family' if mixed else ''}" if width else "",
+        f"training: {recipe}{', other families with dropouts of their own' if mixed else ''}" if recipe else "",
     ]
     return "; ".join(part for part in parts if part) + "."
 
@@ -119,6 +123,23 @@ def _latency_line(table: pd.DataFrame) -> str:
     interval = values(table, "latency_interval")
     words = [part for part in (*parts, *counts, f"interval: {interval}" if interval else "") if part]
     return "Latency: " + ", ".join(words) + "."
+
+
+def _published_line(table: pd.DataFrame) -> str:
+    sources = sorted({published_parts(text)[1] for text in table.get("published", pd.Series(dtype=object)).dropna()})
+    if not sources:
+        return ""
+    return (
+        f"Published: by {' / '.join(sources)}, under its own protocol (clip and views on the row); "
+        "never measured here, and no part of a frontier."
+    )
+
+
+def published_parts(text: str) -> tuple[str, str]:
+    """What stands on the row, `63.2 / 83.479 (16x112x112, 5 clips a video, ...)`, and who says so."""
+    what, _, source = text.partition(", published: ")
+    numbers, _, protocol = what.partition(", ")
+    return f"{numbers} ({protocol})", source
 
 
 def _count(number: str, one: str, many: str | None = None) -> str:

@@ -1,19 +1,37 @@
-"""The report of every sweep in a results folder."""
+"""The reports of a results folder: of every sweep in it, and of weights that were measured into it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich.console import RenderableType
 from rich.table import Table
 
 from tradeoff.errors import InputError
-from tradeoff.records.store import Store
+from tradeoff.records.store import Record, Store
 from tradeoff.records.table import load_table, records_folder
-from tradeoff.report import write_report
-from tradeoff.report.tables import rich_tables
+from tradeoff.report import _write, _write_figure, write_report
+from tradeoff.report.protocols import slug
+from tradeoff.report.tables import rich_frame, rich_tables
+from tradeoff.report.temporal_figure import temporal_figure
+from tradeoff.report.temporal_weights import (
+    Spread,
+    Verdict,
+    criteria,
+    csv,
+    display_table,
+    find_weights,
+    judge,
+    markdown,
+    offset_rows,
+    plain,
+    protocol,
+    read_spread,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +44,27 @@ class Report:
 
     def as_record(self) -> dict[str, Any]:
         return {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths]}
+
+    def renderables(self) -> list[RenderableType]:
+        return [*self.tables, *(f"wrote {path}" for path in self.paths)]
+
+
+@dataclass(frozen=True)
+class WeightsReport:
+    """The spread of one network's weights over time, what it shows, and the files that were written."""
+
+    spread: Spread
+    verdict: Verdict
+    paths: list[Path]
+
+    def as_record(self) -> dict[str, Any]:
+        facts = {key: getattr(self.spread, key) for key in ("weights", "variant", "width", "layout", "digest")}
+        said = {"outcome": self.verdict.outcome, "sentence": self.verdict.sentence}
+        return facts | said | {"rows": offset_rows(self.spread), "paths": [str(path) for path in self.paths]}
+
+    def renderables(self) -> list[RenderableType]:
+        table = rich_frame(display_table(self.spread), title=plain(self.spread.weights))
+        return [table, self.verdict.sentence, *(f"wrote {path}" for path in self.paths)]
 
 
 def report_sweeps(
@@ -45,3 +84,32 @@ def report_sweeps(
         paths = write_report(table.rows, table.correct, out, sweep, figures=pareto, against=against)
         reports[sweep] = Report(table.rows, rich_tables(table.rows, sweep), paths)
     return reports
+
+
+def report_weights(records: Sequence[Record], store: Store, out: Path) -> dict[str, WeightsReport]:
+    """Write `<name>_temporal_weights.png`, `.svg`, `.md` and `.csv` of each record into `out`; by their names.
+
+    Where several weights in the folder have one name, each one's digest tells it apart. Raises InputError for a
+    record that is damaged, and for a folder that cannot be written.
+    """
+    taken = [_stem(record) for record in find_weights(store)]
+    reports = {}
+    for record in records:
+        name = _stem(record)
+        name = f"{name}-{record.key}" if taken.count(name) > 1 else name
+        reports[name] = _write_weights(read_spread(record), out, f"{name}_temporal_weights")
+    return reports
+
+
+def _write_weights(spread: Spread, out: Path, stem: str) -> WeightsReport:
+    found = judge(spread)
+    figure = temporal_figure(spread, found, [criteria(spread), protocol(spread)])
+    paths = _write_figure(figure, out, stem)
+    texts = {"md": markdown(spread, found, f"{stem}.svg"), "csv": csv(spread)}
+    paths += [_write(out / f"{stem}.{kind}", text.encode()) for kind, text in texts.items()]
+    return WeightsReport(spread, found, paths)
+
+
+def _stem(record: Record) -> str:
+    """What a record's files are called: its weights' name without a suffix."""
+    return slug(Path(str(record.about.get("weights", ""))).stem) or record.key

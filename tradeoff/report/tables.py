@@ -11,12 +11,21 @@ import numpy as np
 import pandas as pd
 import rich.box
 import rich.table
+import rich.text
 from numpy.typing import NDArray
 
 from tradeoff.errors import InputError
 from tradeoff.records.statistics import Interval, paired_difference
 from tradeoff.report.frontier import COSTS, frontier_marks
-from tradeoff.report.protocols import INPUT, LATENCY, protocol_lines, protocol_names, split_protocols
+from tradeoff.report.labels import wrapped
+from tradeoff.report.protocols import (
+    INPUT,
+    LATENCY,
+    protocol_lines,
+    protocol_names,
+    published_parts,
+    split_protocols,
+)
 from tradeoff.variants import UNITS
 
 Accuracies = Mapping[Any, tuple[NDArray[np.bool_], NDArray[np.int64]]]
@@ -27,12 +36,16 @@ DIFFERENCE_NOTE = (
     "Each interval is 95 % by itself, over the same clips; with many variants, expect one in twenty to miss. "
     '"Cannot tell" is not "equal": the interval says how large a difference is still possible.'
 )
+PUBLISHED = "Published K400 top-1 / top-5"
 _KINDS = {"3": "full", "s": "separable"}
+_WORDS = ("Variant", "3D units", PUBLISHED)  # columns of texts, whatever they begin with
 _VARYING = {"data": "data", "order": "frames", "recipe": "training", "width": "width", "processes": "processes"}
 
 
 def units_in_words(units: str) -> str:
-    """Which units are 3D and how: `1a-3b full`, `4e-5c separable`, `all separable`, `none`."""
+    """Which units are 3D and how: `1a-3b full`, `4e-5c separable`, `all separable`, `none`; a dash if it has none."""
+    if not units:
+        return MISSING
     runs, start = [], 0
     for letter, run in groupby(units):
         count = len(list(run))
@@ -63,6 +76,8 @@ def display_table(table: pd.DataFrame) -> pd.DataFrame:
         if column in table and table[column].dropna().nunique() > 1:
             columns[_VARYING.get(column, column).capitalize()] = [_cell(value) for value in table[column]]
     columns["Frontier"] = [_marked(row) for row in marks.to_dict("records")]
+    if "published" in table and table["published"].notna().any():
+        columns[PUBLISHED] = [MISSING if pd.isna(text) else published_parts(text)[0] for text in table["published"]]
     return pd.DataFrame(columns, index=table.index)
 
 
@@ -115,7 +130,7 @@ def markdown_table(shown: pd.DataFrame) -> str:
 
 
 def _numeric(column: pd.Series[Any]) -> bool:
-    return all(str(cell)[:1] in f"0123456789+-{MISSING}" for cell in column) and column.name != "3D units"
+    return all(str(cell)[:1] in f"0123456789+-{MISSING}" for cell in column) and column.name not in _WORDS
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -157,8 +172,9 @@ def rich_frame(shown: pd.DataFrame, title: str | None = None, caption: str | Non
     for column in shown:
         justify: Literal["left", "right"] = "right" if _numeric(shown[column]) else "left"
         result.add_column(str(column), justify=justify, no_wrap=column == "Variant")
-    for row in shown.to_numpy().tolist():
-        result.add_row(*(str(cell) for cell in row))
+    for row in shown.to_dict("records"):
+        texts = (wrapped(text, lines=None) if column == "Variant" else str(text) for column, text in row.items())
+        result.add_row(*map(rich.text.Text, texts))  # as Text, since brackets in a name are no markup
     return result
 
 
@@ -214,7 +230,7 @@ def _base_row(names: Mapping[Any, str], base: str | None) -> Any:
 def order_differences(table: pd.DataFrame, accuracies: Accuracies) -> list[Difference]:
     """For each variant that has both orders, top-1 on reversed frames minus normal, from the same trainings."""
     found = []
-    for (variant, _), rows in table.groupby(["variant", "width"], sort=False):
+    for (variant, _), rows in table.groupby(["variant", "width"], sort=False, dropna=False):
         pick = {order: [i for i in group.index if i in accuracies] for order, group in rows.groupby("order")}
         if pick.get("normal") and pick.get("reversed"):
             (normal, groups), (reverse, _) = accuracies[pick["normal"][0]], accuracies[pick["reversed"][0]]

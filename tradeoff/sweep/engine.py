@@ -23,16 +23,21 @@ from tradeoff.measure.cost import cost
 from tradeoff.measure.environment import load_average, provenance
 from tradeoff.measure.latency import latency
 from tradeoff.networks import build
-from tradeoff.networks.checkpoints import checkpoint_bytes, load_checkpoint, state_digest
 from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.statistics import topk_correct
 from tradeoff.records.store import Store, write_atomically
 from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
+from tradeoff.training.batches import evaluation_batches
 from tradeoff.training.evaluate import VIEW, log_probabilities
 from tradeoff.training.fit import fit, seed_everything
+from tradeoff.variants import InceptionVariant
+from tradeoff.weights.building import network_of
+from tradeoff.weights.checkpoints import checkpoint_bytes, load_checkpoint, state_digest
+from tradeoff.weights.derive import distances
 
 LOG_LINES = 30
+CLIPS_COMPARED = 4
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,7 @@ class Engine:
         dataset = self._open_dataset()
         started = time.perf_counter()
         network = self._initial_network(measurement)
+        start = self._start(measurement, network)
         history = fit(
             network,
             dataset,
@@ -150,21 +156,32 @@ class Engine:
             flips=description.flips,
             report=self.reporter.epoch,
         )
-        self._keep(measurement, network, [each.as_record() for each in history], started)
-        return f"loss {history[-1].loss:.3f}, {history[-1].clips_per_second:.0f} clips/s"
+        self._keep(measurement, network, {"epochs": [each.as_record() for each in history]} | start, started)
+        away = f", began {start['start']['distances']['mixed_5c']:.2f} from the source's features" if start else ""
+        return f"loss {history[-1].loss:.3f}, {history[-1].clips_per_second:.0f} clips/s{away}"
+
+    def _start(self, measurement: Measurement, network: nn.Module) -> dict[str, Any]:
+        """How far a derived network is from the one that it was derived from, before it is trained."""
+        weights, variant = self.plan.weights, measurement.variant
+        if weights is None or not isinstance(variant, InceptionVariant) or variant == weights.variant:
+            return {}
+        dataset = self._open_dataset()
+        few = dataset.split(measurement.fold)[0][:CLIPS_COMPARED]
+        batches = evaluation_batches(
+            dataset, few, self.plan.sweep.shape, len(few), "normal", torch.device("cpu"), variant.scaling
+        )
+        found = distances(weights.network(), network, next(batches))
+        return {"start": {"weights": weights.origin, "clips": len(few), "distances": found}}
 
     def _initial_network(self, measurement: Measurement) -> nn.Module:
         assert self.plan.sweep.train is not None and measurement.seed is not None
         seed_everything(measurement.seed, self.plan.device)
-        network = build(measurement.variant, dropout=self.plan.sweep.train.dropout)
-        if self.plan.sweep.weights is not None:
-            source, _ = load_checkpoint(self.plan.sweep.weights, measurement.variant)
-            network.load_state_dict(source.state_dict())
-        return network
+        dropout = self.plan.sweep.train.dropout
+        if self.plan.weights is None:
+            return build(measurement.variant, dropout=dropout)
+        return network_of(self.plan.weights, measurement.variant, dropout)
 
-    def _keep(
-        self, measurement: Measurement, network: nn.Module, history: list[dict[str, Any]], started: float
-    ) -> None:
+    def _keep(self, measurement: Measurement, network: nn.Module, measured: dict[str, Any], started: float) -> None:
         """Checkpoint first, record second: a training that is on record has had its network kept."""
         state = state_digest(network)
         if self.plan.checkpoint(self.store, measurement.key):
@@ -175,8 +192,8 @@ class Engine:
                 "this device does not repeat itself, so keep checkpoints (keep: last) or use other results"
             )
         path = self.store.root / "checkpoints" / f"{measurement.key.digest}.{state}.pt"
-        write_atomically(path, checkpoint_bytes(network, measurement.variant))
-        self._write(measurement, {"state": state, "epochs": history}, started)
+        write_atomically(path, checkpoint_bytes(network, measurement.variant, self._open_dataset().classes))
+        self._write(measurement, {"state": state} | measured, started)
 
     def _evaluate(self, measurement: Measurement) -> str:
         dataset = self._open_dataset()
@@ -205,8 +222,8 @@ class Engine:
 
     def _trained_network(self, measurement: Measurement) -> nn.Module:
         if measurement.training is None:
-            assert self.plan.sweep.weights is not None
-            return load_checkpoint(self.plan.sweep.weights, measurement.variant)[0]
+            assert self.plan.weights is not None
+            return network_of(self.plan.weights, measurement.variant)
         path = self.plan.checkpoint(self.store, measurement.training)
         if path is None:
             raise RuntimeError("the checkpoint is gone: run the sweep again to train it anew")
@@ -253,9 +270,11 @@ class Engine:
 
     def _origin(self) -> dict[str, Any]:
         """Where the weights come from: a recipe, or a checkpoint as it is."""
+        weights = self.plan.weights
         if self.plan.sweep.train is None:
-            return {"recipe": f"none, checkpoint {self.plan.weights}", "recipe_key": self.plan.weights}
-        start = f", from checkpoint {self.plan.weights}" if self.plan.weights else ""
+            assert weights is not None
+            return {"recipe": f"none, checkpoint {weights.digest}", "recipe_key": weights.digest}
+        start = f", from checkpoint {weights.digest}" if weights else ""
         threads = f", CPU threads: {torch.get_num_threads()}" if self.plan.device.type == "cpu" else ""
         flips = ", mirrored at random" if self.plan.description and self.plan.description.flips else ""
         summary = self.plan.sweep.train.summary(self.plan.precision) + threads + flips + start

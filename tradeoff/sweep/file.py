@@ -24,7 +24,8 @@ from tradeoff.data.specs import DataSpec, SyntheticData, VideoData
 from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.training.recipe import Recipe
-from tradeoff.variants import UNITS, Variant, curve_names
+from tradeoff.variants import UNITS, Variant, curve_names, expand_units
+from tradeoff.weights.known import is_name
 
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 Fold = Annotated[int, Field(strict=True, ge=0)]
@@ -53,23 +54,42 @@ class Curve(BaseModel):
         return [f"{self.curve}-{k}" for k in self.cuts]
 
 
+class Units(BaseModel):
+    """Every mix that a pattern stands for: `{units: "22[3s]{9}"}`, a letter a unit, `[3s]` a choice, `{9}` repeats."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    units: str
+
+    @field_validator("units")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        expand_units(value)
+        return value
+
+    def names(self) -> list[str]:
+        return expand_units(self.units)
+
+
 class Sweep(BaseModel):
     """What a sweep file says.
 
     Without `data`, or with `train: none` and no `weights`, only cost and latency are measured. `train: none` with
-    `weights` evaluates that checkpoint as it is; `weights` with a recipe starts each training from it.
+    `weights` (a known name or a file) evaluates them as they are; `weights` with a recipe starts each training from
+    them. `derive` allows variants that the weights are not of: each starts as near to them as it gets.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    variants: tuple[str | Curve, ...] = Field(min_length=1)
+    variants: tuple[str | Curve | Units, ...] = Field(min_length=1)
     width: float = Field(1.0, strict=True)
     clip: str = "16x64x64"
     data: DataSpec | None = None
     classes: int | None = Field(None, ge=1, strict=True)
     train: Annotated[Recipe | None, BeforeValidator(_none)] = Recipe()
-    weights: Path | None = None
+    weights: str | None = None
+    derive: Annotated[bool, Field(strict=True)] = False
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     folds: Literal["all"] | Annotated[tuple[Fold, ...], Field(min_length=1)] = (0,)
     orders: tuple[Literal["normal", "reversed"], ...] = Field(("normal",), min_length=1)
@@ -91,7 +111,7 @@ class Sweep(BaseModel):
 
     @field_validator("variants")
     @classmethod
-    def _known(cls, value: tuple[str | Curve, ...]) -> tuple[str | Curve, ...]:
+    def _known(cls, value: tuple[str | Curve | Units, ...]) -> tuple[str | Curve | Units, ...]:
         for entry in value:
             if isinstance(entry, str):
                 Variant.parse(entry)
@@ -104,22 +124,32 @@ class Sweep(BaseModel):
             raise ValueError("classes is given beside data: leave it out, the data set knows its classes")
         if self.weights is not None and self.data is None:
             raise ValueError("weights is given without data: name the data that they are evaluated or trained on")
+        if self.derive and self.weights is None:
+            raise ValueError("derive is given without weights: name the weights to derive the variants from")
         return self
 
     @property
     def shape(self) -> ClipShape:
         return ClipShape.parse(self.clip)
 
+    @property
+    def names(self) -> list[str]:
+        """The variants' names, in the order of the file."""
+        return [name for entry in self.variants for name in ([entry] if isinstance(entry, str) else entry.names())]
+
+    def knobs(self, classes: int) -> dict[str, Any]:
+        """What every variant is given beside its name."""
+        return {"classes": classes} | ({"width": self.width} if self.width != 1.0 else {})
+
     def chosen(self, classes: int) -> list[Variant]:
         """The variants, each once, in the order of the file."""
-        names = [name for entry in self.variants for name in ([entry] if isinstance(entry, str) else entry.names())]
-        return list(dict.fromkeys(Variant.parse(name, width=self.width, classes=classes) for name in names))
+        return list(dict.fromkeys(Variant.parse(name, **self.knobs(classes)) for name in self.names))
 
     def resolve(self, base: Path) -> Sweep:
         """A copy whose paths are absolute, relative ones being taken from `base`."""
         update: dict[str, Any] = {"data": self.data and self.data.resolve(base)}
-        if self.weights is not None:
-            update["weights"] = (base / self.weights.expanduser()).resolve()
+        if self.weights is not None and not is_name(self.weights):
+            update["weights"] = str((base / Path(self.weights).expanduser()).resolve())
         return self.model_copy(update=update)
 
 
@@ -165,6 +195,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "data.synthetic": SyntheticData,
     "data.videos": VideoData,
     "variants.Curve": Curve,
+    "variants.Units": Units,
 }
 
 
@@ -189,7 +220,7 @@ def _sentence(error: ValidationError) -> str:
 
 def _key(location: tuple[int | str, ...]) -> str:
     """The key as the file has it: without the names of union members that pydantic puts into a location."""
-    members = re.compile(r"str|Curve|tuple\[.*|literal\[.*")
+    members = re.compile(r"str|Curve|Units|tuple\[.*|literal\[.*")
     parts = [str(part) for part in location if not members.fullmatch(str(part))]
     if parts[:1] == ["data"] and len(parts) > 2:
         del parts[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,6 @@ from tradeoff.errors import InputError
 from tradeoff.measure.cost import COUNTER
 from tradeoff.measure.environment import machine, source_digest
 from tradeoff.measure.latency import resolve_threads
-from tradeoff.networks.checkpoints import load_checkpoint, state_digest
 from tradeoff.precision import resolve_precision
 from tradeoff.records.keys import (
     KINDS,
@@ -32,6 +31,9 @@ from tradeoff.records.store import Store
 from tradeoff.sweep.file import Sweep
 from tradeoff.training.evaluate import VIEW
 from tradeoff.variants import Variant
+from tradeoff.weights.checkpoints import Weights, open_weights
+from tradeoff.weights.derive import METHOD
+from tradeoff.weights.matching import match, named_by
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Plan:
     sweep: Sweep
     device: torch.device
     description: Description | None
-    weights: str | None
+    weights: Weights | None
 
     @cached_property
     def precision(self) -> str:
@@ -71,8 +73,27 @@ class Plan:
 
     @cached_property
     def variants(self) -> list[Variant]:
-        classes = len(self.description.classes) if self.description else self.sweep.classes or 400
-        return self.sweep.chosen(classes)
+        """The variants, each once, in the order of the file; with the knobs that the weights carry, where some are."""
+        knobs = self.sweep.knobs(self.classes)
+        if self.weights is None:
+            return self.sweep.chosen(self.classes)
+        matched = [
+            match(self.weights, Variant.parse(name, **knobs), named_by(name, knobs), self.sweep.derive)
+            for name in self.sweep.names
+        ]
+        if self.sweep.train is None:
+            _refuse_untrained_heads(self.weights, matched)
+        return list(dict.fromkeys(matched))
+
+    @property
+    def classes(self) -> int:
+        return len(self.description.classes) if self.description else self.sweep.classes or 400
+
+    def initial(self, variant: Variant) -> str | None:
+        """What a variant's weights start from: the digest of the weights, and how they are derived if they are."""
+        if self.weights is None:
+            return None
+        return self.weights.digest + ("" if variant == self.weights.variant else f"/{METHOD}")
 
     @cached_property
     def recipe(self) -> Fields:
@@ -83,7 +104,8 @@ class Plan:
     @cached_property
     def recipe_key(self) -> str:
         """What trainings of a comparison have in common: all but variant, seed and fold."""
-        return digest({"recipe": self.recipe, "threads": torch.get_num_threads(), "initial": self.weights})
+        initial = self.weights.digest if self.weights else None
+        return digest({"recipe": self.recipe, "threads": torch.get_num_threads(), "initial": initial})
 
     @cached_property
     def measurements(self) -> list[Measurement]:
@@ -133,9 +155,8 @@ class Plan:
                 yield from self._views({"training": training.key.digest}, variant, seed, fold, training.key)
         elif self.weights is not None:
             for fold, variant in itertools.product(self._folds(), self.variants):
-                yield from self._views(
-                    {"checkpoint": self.weights, "variant": variant.fields()}, variant, None, fold, None
-                )
+                source = {"checkpoint": self.initial(variant), "variant": variant.fields()}
+                yield from self._views(source, variant, None, fold, None)
 
     def _training(self, variant: Variant, seed: int, fold: int) -> Measurement:
         assert self.description is not None
@@ -147,7 +168,7 @@ class Plan:
             self.recipe,
             torch.get_num_threads(),
             seed,
-            self.weights,
+            self.initial(variant),
         )
         return Measurement(key, variant, seed, fold)
 
@@ -176,15 +197,24 @@ def make_plan(sweep: Sweep, device: torch.device) -> Plan:
     Raises InputError for data or weights that cannot be used, before anything is measured.
     """
     description = describe(sweep.data, sweep.shape) if sweep.data else None
-    plan = Plan(sweep, device, description, _weights_digest(sweep, description))
+    plan = Plan(sweep, device, description, _open_weights(sweep, description))
     if sweep.latency is not None and sweep.latency.precision == "fp16" and device.type == "cpu":
         raise InputError("latency.precision is 'fp16': a CPU has no fp16 convolutions; use float32 or bf16")
     plan.keys()  # enumerates, and so finds folds and knobs that do not exist
     return plan
 
 
-def _weights_digest(sweep: Sweep, description: Description | None) -> str | None:
+def _open_weights(sweep: Sweep, description: Description | None) -> Weights | None:
+    """The weights, read once; bare ones are of the first variant, and the others have to fit them too."""
     if sweep.weights is None or description is None:
         return None
-    digests = {state_digest(load_checkpoint(sweep.weights, each)[0]) for each in sweep.chosen(len(description.classes))}
-    return digests.pop()
+    return open_weights(sweep.weights, sweep.chosen(len(description.classes))[0])
+
+
+def _refuse_untrained_heads(weights: Weights, variants: Sequence[Variant]) -> None:
+    for variant in variants:
+        if variant.classes != weights.variant.classes:
+            raise InputError(
+                f"weights {weights.origin} tell {weights.variant.classes} classes apart and the data set has "
+                f"{variant.classes}: give a recipe (train: ...) to train a head for them"
+            )

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
+from tradeoff.networks.pixels import to_network as to_network
+from tradeoff.variants.base import Pixels
 
 Order = Literal["normal", "reversed"]
 Indices = np.ndarray
@@ -29,13 +31,6 @@ def centre_crop(frames: np.ndarray, clip: ClipShape) -> np.ndarray:
     return frames[:, top : top + clip.height, left : left + clip.width]
 
 
-def to_network(frames: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 (N, T, H, W, 3) in 0..255 to float32 (N, 3, T, H, W) in [-1, 1]; channels-last-3d, since that is how the
-    pixels lie already."""
-    pixels = torch.from_numpy(frames).to(device, non_blocking=True)
-    return pixels.permute(0, 4, 1, 2, 3).float().div_(127.5).sub_(1)
-
-
 def training_batches(
     dataset: Dataset,
     indices: Indices,
@@ -44,6 +39,7 @@ def training_batches(
     random: np.random.Generator,
     device: torch.device,
     flips: bool = False,
+    pixels: Pixels = "unit",
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch in random order: (clips, labels); the last incomplete batch is dropped unless it is the only one.
 
@@ -57,13 +53,19 @@ def training_batches(
         if flips:
             mirrored = random.random(len(crops)) < 0.5
             crops[mirrored] = crops[mirrored, :, :, ::-1]
-        yield to_network(crops, device), torch.from_numpy(dataset.labels[chosen]).to(device)
+        yield to_network(crops, device, pixels), torch.from_numpy(dataset.labels[chosen]).to(device)
 
 
 def evaluation_batches(
-    dataset: Dataset, indices: Indices, clip: ClipShape, batch: int, order: Order, device: torch.device
+    dataset: Dataset,
+    indices: Indices,
+    clip: ClipShape,
+    batch: int,
+    order: Order,
+    device: torch.device,
+    pixels: Pixels = "unit",
 ) -> Iterator[Tensor]:
     """The centre crops of the clips at `indices`, in that order; `reversed` shows each clip's last frame first."""
     for start in range(0, len(indices), batch):
         crops = np.stack([centre_crop(dataset.frames[i], clip) for i in indices[start : start + batch]])
-        yield to_network(np.ascontiguousarray(crops[:, ::-1]) if order == "reversed" else crops, device)
+        yield to_network(np.ascontiguousarray(crops[:, ::-1]) if order == "reversed" else crops, device, pixels)

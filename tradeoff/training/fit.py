@@ -15,9 +15,11 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, O
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
+from tradeoff.networks.layout import channels_last_3d
 from tradeoff.precision import autocast, grad_scaler
 from tradeoff.training.batches import Indices, training_batches
 from tradeoff.training.recipe import Recipe
+from tradeoff.variants.base import Pixels
 
 
 class DivergedError(RuntimeError):
@@ -61,13 +63,15 @@ def fit(
     seed: int,
     device: torch.device,
     flips: bool = False,
+    pixels: Pixels = "unit",
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Progress]:
     """Train `network` in place on the clips at `indices`; one `Progress` an epoch.
 
-    Call `seed_everything` before building the network. Raises DivergedError when the loss stops being finite.
+    pixels: how they are scaled, which is the network's `Variant.scaling`. Call `seed_everything` before building the
+    network. Raises DivergedError when the loss stops being finite.
     """
-    network.to(device).to(memory_format=torch.channels_last_3d).train()
+    channels_last_3d(network.to(device)).train()
     random = np.random.default_rng(seed)
     steps = max(1, len(indices) // recipe.batch)
     optimiser = torch.optim.SGD(
@@ -83,7 +87,7 @@ def fit(
     history = []
     for epoch in range(1, recipe.epochs + 1):
         started, total = time.perf_counter(), 0.0
-        batches = training_batches(dataset, indices, clip, recipe.batch, random, device, flips)
+        batches = training_batches(dataset, indices, clip, recipe.batch, random, device, flips, pixels)
         for step, (clips, labels) in enumerate(batches, 1):
             with autocast(device, precision):
                 loss = loss_of(network(clips), labels)

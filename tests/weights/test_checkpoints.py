@@ -8,7 +8,7 @@ import torch
 
 from tradeoff import Variant, build
 from tradeoff.errors import InputError
-from tradeoff.networks.checkpoints import FORMAT, checkpoint_bytes, load_checkpoint, state_digest
+from tradeoff.weights.checkpoints import FORMAT, checkpoint_bytes, load_checkpoint, state_digest
 
 SMALL = Variant.parse("S3D-G", width=0.0625, classes=3)
 

@@ -1,0 +1,132 @@
+"""`tradeoff report --figure` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tradeoff import Variant, build
+from tradeoff.cli import main
+from tradeoff.weights import checkpoints
+from tradeoff.weights.checkpoints import checkpoint_bytes
+
+Tool = Callable[..., tuple[int, str, str]]
+SMALL = Variant.parse("I3D", width=0.0625, classes=3)
+DRAW = ("report", "--figure", "temporal-weights")
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tool:
+    """Runs the command in a folder of its own: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        out, err = capsys.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return run
+
+
+def save(path: Path, name: str = "I3D", seed: int = 0) -> str:
+    torch.manual_seed(seed)
+    variant = Variant.parse(name, width=0.0625, classes=3)
+    path.write_bytes(checkpoint_bytes(build(variant), variant))
+    return path.name
+
+
+def test_from_a_checkpoint_to_a_figure(tool: Tool, tmp_path: Path) -> None:
+    code, out, _ = tool(*DRAW, "--weights", save(tmp_path / "mine.pt"))
+    assert code == 0
+    assert "I3D (mine.pt) shows half of what the paper says" in out  # weights at random are spread everywhere
+    written = sorted(path.name for path in (tmp_path / "reports/local").iterdir())
+    assert written == [f"mine_temporal_weights.{kind}" for kind in ("csv", "md", "png", "svg")]
+    assert (tmp_path / "reports/local/mine_temporal_weights.png").read_bytes().startswith(b"\x89PNG")
+    (record,) = (tmp_path / "results/local/weights").iterdir()
+
+    before = record.read_bytes()
+    code, out, err = tool(*DRAW, "--weights", "mine.pt", "--json")
+    assert (code, err) == (0, "")
+    document = json.loads(out)["mine"]
+    assert (document["variant"], document["outcome"]) == ("I3D", "mixed")
+    assert len(document["rows"]) == 7 + 19 * 3
+    assert record.read_bytes() == before
+
+
+def test_what_is_on_record_needs_no_weights_no_sweep_and_no_torch(tool: Tool, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        tool(*DRAW, "--results", "all", "--weights", save(tmp_path / f"seed{seed}.pt", seed=seed))
+        (tmp_path / f"seed{seed}.pt").unlink()
+    (tmp_path / "only").mkdir()
+    (tmp_path / "all/weights").rename(tmp_path / "only/weights")  # as a repository keeps it: without empty folders
+    script = "import sys\nfrom tradeoff.cli import main\n"
+    script += f"try: main({[*DRAW, '--results', 'only', '--json']!r})\n"
+    script += "except SystemExit as left: assert not left.code\nassert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, cwd=tmp_path)
+    assert set(json.loads(done.stdout)) == {"seed0", "seed1"}
+    code, out, _ = tool(*DRAW, "--results", "only", "--weights", "seed1.pt", "--json")
+    assert (code, set(json.loads(out))) == (0, {"seed1"})
+
+
+def test_with_nothing_on_record_the_kinetics_i3d_is_measured(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = checkpoints.open_weights(tmp_path / save(tmp_path / "mine.pt"))
+    asked = []
+
+    def instead(weights: str, variant: Variant | None) -> checkpoints.Weights:
+        asked.append((weights, variant))
+        return opened
+
+    monkeypatch.setattr(checkpoints, "open_weights", instead)
+    code, _, err = tool(*DRAW)
+    assert (code, asked) == (0, [("i3d-kinetics400", None)])
+    assert err == "no weights are on record in results/local: measuring i3d-kinetics400\n"
+    assert (tmp_path / "reports/local/i3d-kinetics400_temporal_weights.svg").exists()
+
+
+def test_bare_weights_need_a_variant(tool: Tool, tmp_path: Path) -> None:
+    torch.save(build(SMALL).state_dict(), tmp_path / "bare.pt")
+    code, _, err = tool(*DRAW, "--weights", "bare.pt")
+    assert code == 2 and "name the variant" in err
+    assert tool(*DRAW, "--weights", "bare.pt", "--variant", "I3D(classes=3, width=0.0625)")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["report", "--figure", "figure5"], "figure 'figure5' is unknown: use temporal-weights"),
+        ([*DRAW, "--weights", "nowhere.pt"], "nowhere.pt"),
+        ([*DRAW, "--weights", "i3d-kinetics4000"], "i3d-kinetics400"),
+        ([*DRAW, "--weights", "flat.pt"], "no kernel is longer than 1 in time"),
+        ([*DRAW, "--weights", "mine.pt", "--variant", "S3D"], "mine.pt are of I3D"),
+        ([*DRAW, "--weights", "broken.pt"], "broken.pt cannot be loaded"),
+        ([*DRAW, "--variant", "I3D"], "--weights"),
+        ([*DRAW, "--sweep", "mine"], "--sweep means nothing with --figure"),
+        ([*DRAW, "--pareto"], "--pareto means nothing with --figure"),
+        (["report", "--weights", "mine.pt"], "--weights means nothing without --figure"),
+        ([*DRAW, "--weights", "mine.pt", "--results", "/proc/results"], "/proc/results cannot be written"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(tool: Tool, tmp_path: Path, arguments: list[str], part: str) -> None:
+    save(tmp_path / "mine.pt")
+    save(tmp_path / "flat.pt", "I2D")
+    (tmp_path / "broken.pt").write_bytes(b"no weights at all")
+    code, out, err = tool(*arguments)
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert part in err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_report_of_sweeps_says_that_weights_are_none(tool: Tool, tmp_path: Path) -> None:
+    tool(*DRAW, "--weights", save(tmp_path / "mine.pt"))
+    code, _, err = tool("report")
+    assert code == 2 and "holds no sweep" in err
