@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import av
 import numpy as np
 import pytest
 
+from tradeoff.cli import main
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+Tool = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -60,3 +64,18 @@ def _write_video(path: Path, levels: np.ndarray) -> None:
             image = np.full((36, 48, 3), level, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
         container.mux(stream.encode())
+
+
+@pytest.fixture
+def tool(tmp_path: Path, clip_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tool:
+    """Runs the command in a folder of its own: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRADEOFF_CACHE", str(clip_cache))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        out, err = capsys.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return run

@@ -15,27 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tradeoff.cli import main
 from tradeoff.sweep import engine
 from tradeoff.training.fit import fit
 
 ROOT = Path(__file__).resolve().parents[1]
 Tool = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def tool(tmp_path: Path, clip_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tool:
-    """Runs the command in a folder of its own: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TRADEOFF_CACHE", str(clip_cache))
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(arguments)
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
 
 
 def write(path: Path, values: dict[str, Any]) -> str:

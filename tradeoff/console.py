@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 Rows = Sequence[Mapping[str, Any]]
 PIPE_WIDTH = 200  # a pipe has no width of its own; tables must not wrap in a log file
@@ -28,16 +29,16 @@ def print_json(value: Any) -> None:
 
 
 def print_rows(rows: Rows, headings: Mapping[str, str], caption: str, as_json: bool) -> None:
-    """Rows as a table with `headings` (key to heading, in order) and the protocol as its caption; all keys as JSON."""
+    """Rows as a table with `headings` (key to heading, in order) and the protocol under it; all keys as JSON."""
     if as_json:
         print_json(list(rows))
         return
-    table = Table(caption=caption, caption_justify="left")
+    table = Table()
     for heading in headings.values():
         table.add_column(heading, justify="left" if heading == next(iter(headings.values())) else "right")
     for row in rows:
         table.add_row(*(_cell(row[key]) for key in headings))
-    print_renderables([table])
+    print_renderables([table, *([Text(caption)] if caption else [])])  # not wrapped to the width of a narrow table
 
 
 def print_renderables(renderables: Iterable[RenderableType]) -> None:

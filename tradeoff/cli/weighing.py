@@ -27,8 +27,12 @@ Derive = Annotated[
     bool, typer.Option("--derive", help="Allow a variant that the weights are not of: start it as near as it gets.")
 ]
 
-LIST_HEADINGS = {"name": "name", "variant": "variant", "here": "here", "licence": "licence", "address": "from"}
-INSPECT_HEADINGS = {"fact": "", "value": ""}
+LIST_HEADINGS = {"name": "name", "variant": "variant", "here": "here", "top1": "published top-1 %"}
+LIST_NOTE = (
+    "published: on Kinetics-400 by whoever trained them, under their own protocol, which --json gives with licence and "
+    "address; a file in one of these layouts loads by its path too: tradeoff weights inspect FILE"
+)
+INSPECT_HEADINGS = {"fact": "fact", "value": "value"}
 
 
 @weights_app.command("list")
@@ -41,13 +45,13 @@ def list_weights(as_json: Json = False) -> None:
 
     rows = []
     for known in known_weights().values():
-        path = known.path()
-        here = str(path) if path else "fetched when first used" if known.fetch else "to be downloaded by hand"
+        path, published = known.path(), known.published
+        here = "yes" if path else "fetched when first used" if known.fetch else "to be downloaded by hand"
         row: dict[str, Any] = {"name": known.name, "variant": known.variant, "here": here, "licence": known.licence}
-        row |= {"address": known.address, "published": str(known.published) if known.published else None}
-        rows.append(row | {"path": str(path) if path else None})
-    caption = "any file in one of these layouts loads by its path too: tradeoff weights inspect FILE"
-    print_rows([row | {"here": "yes" if row["path"] else row["here"]} for row in rows], LIST_HEADINGS, caption, as_json)
+        row |= {"address": known.address, "published": str(published) if published else None}
+        row |= {"top1": f"{published.top1:.1f}" if published else "", "path": str(path) if path else None}
+        rows.append(row)
+    print_rows(rows, LIST_HEADINGS, LIST_NOTE, as_json)
 
 
 @weights_app.command("fetch")
@@ -58,10 +62,9 @@ def fetch_weights(
 
     Example: tradeoff weights fetch i3d-kinetics400
     """
-    from tradeoff.weights.known import known_weights, locate
+    from tradeoff.weights.known import is_name, locate
 
-    if name not in known_weights():
-        locate(name if "/" not in name and "." not in name else "unknown")  # says which names there are
+    if not is_name(name):
         raise InputError(f"weights {name} are a file: only known names are fetched")
     path = locate(name)
     if as_json:

@@ -65,8 +65,9 @@ def locate(weights: str | Path) -> Path:
         return path
     known = known_weights().get(str(weights))
     if known is None:
-        near = difflib.get_close_matches(str(weights), known_weights(), n=3, cutoff=0.3) or list(known_weights())
-        raise InputError(f"weights {weights} are no file and no known name: did you mean {' or '.join(near)}?")
+        near = difflib.get_close_matches(str(weights), known_weights(), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "tradeoff weights list has the names"
+        raise InputError(f"weights {weights} are no file and no known name: {hint}")
     return known.path() or fetch(known)
 
 
