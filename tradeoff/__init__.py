@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from tradeoff.measure.cost import cost as cost
     from tradeoff.measure.latency import latency as latency
     from tradeoff.measure.protocol import LatencyProtocol as LatencyProtocol
-    from tradeoff.weights.building import build as build
     from tradeoff.records.table import load_results as load_results
     from tradeoff.variants import Variant as Variant
+    from tradeoff.weights.building import build as build
 
 _WHERE = {
     "ClipShape": "tradeoff.clip_shape",

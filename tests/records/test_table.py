@@ -139,3 +139,28 @@ def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
         load_results(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         load_results(tmp_path / "nowhere")
+
+
+def test_other_families_have_no_units_and_no_width_and_what_is_published(store: Store) -> None:
+    for name, classes in (("I3D", 400), ("r3d_18", 400), ("mc3_18", 16)):
+        variant = Variant.parse(name, classes=classes)
+        about = {"name": variant.name, "variant": variant.fields(), "clip": CLIP}
+        measured = {"params": 1, "weights": 1, "macs": 1, "activation_bytes": 1}
+        store.write(cost_key(variant.fields(), CLIP, "counter/1"), measured, about=about, made={})
+    rows = load_results(store.root).set_index("variant")
+    assert list(load_results(store.root).columns) == list(COLUMNS)
+    assert rows.units.to_dict() == {"I3D": "3" * 11, "r3d_18": "", "mc3_18": ""}
+    assert rows[rows.gating].empty  # a column to select by, whatever is in it
+    assert rows.width.fillna(0).to_dict() == {"I3D": 1.0, "r3d_18": 0.0, "mc3_18": 0.0}
+    published = rows.published.dropna()
+    assert published.to_dict() == {"r3d_18": str(Variant.parse("r3d_18").published)}  # not of a network for 16 classes
+    assert published["r3d_18"].startswith("63.2 / 83.479, 16x112x112, 5 clips a video")
+    assert rows.top1.isna().all()
+
+
+def test_records_of_a_users_network_are_read_without_the_network(store: Store) -> None:
+    fields = {"family": "custom", "target": "gone_long_ago:tiny", "arguments": "width=8", "source": "0123456789abcdef"}
+    about = {"name": "gone_long_ago:tiny(width=8)", "variant": fields, "clip": CLIP}
+    measured = {"params": 1, "weights": 1, "macs": 1, "activation_bytes": 1}
+    store.write(cost_key(fields, CLIP, "counter/1"), measured, about=about, made={})
+    assert load_results(store.root).variant.tolist() == ["gone_long_ago:tiny(width=8)"]

@@ -31,8 +31,9 @@ def invented_row(name: str, **changes: Any) -> dict[str, Any]:
     macs = int((2.2 + 0.07 * price * (SHARES * in_3d).sum()) * 1e9)
     row = {
         "variant": variant.name, "units": units, "gating": name.endswith("-G"), "width": 0.25, "classes": 12,
-        "clip": "16x64x64", "params": int(374_000 + 35_000 * price * in_3d.sum()), "weights": 370_000, "macs": macs,
-        "activation_bytes": 10_000_000, "data": "motion", "data_digest": "0123456789abcdef",
+        "clip": "16x64x64", "published": np.nan, "params": int(374_000 + 35_000 * price * in_3d.sum()),
+        "weights": 370_000, "macs": macs, "activation_bytes": 10_000_000,
+        "data": "motion", "data_digest": "0123456789abcdef",
         "recipe": "10 epochs, batch 32, bf16", "recipe_key": "ab12", "view": "centre crop, 1 view", "order": "normal",
         "seeds": 3, "folds": 1, "test_clips": 1024, "unreadable": 0, "top1": top1, "top1_low": top1 - 0.03,
         "top1_high": top1 + 0.025, "top5": 0.99, "interval": "crossed bootstrap over seeds and clips",
@@ -45,6 +46,23 @@ def invented_row(name: str, **changes: Any) -> dict[str, Any]:
 
 def invented_table(*names: str, **changes: Any) -> pd.DataFrame:
     return pd.DataFrame([invented_row(name, **changes) for name in names])
+
+
+def invented_mixture(*names: str, **changes: Any) -> pd.DataFrame:
+    """Two networks of the paper's family, and others: those have no units, no gating and no width."""
+    rows = [invented_row(name, **changes) for name in ("I2D", "S3D")]
+    for place, name in enumerate(names):
+        own = {
+            "variant": name,
+            "units": "",
+            "width": np.nan,
+            "macs": 10**9 * (5 + place),
+            "params": 10**7 * (1 + place),
+        }
+        own |= {"top1": 0.6 + 0.02 * place, "top1_low": 0.55 + 0.02 * place, "top1_high": 0.64 + 0.02 * place}
+        own |= {"latency_ms": 20.0 + place, "latency_low_ms": 19.0 + place, "latency_high_ms": 22.0 + place}
+        rows.append(invented_row("I3D", **own | changes))
+    return pd.DataFrame(rows)
 
 
 NO_LATENCY: dict[str, Any] = {
@@ -60,6 +78,11 @@ NO_ACCURACY: dict[str, Any] = {
 @pytest.fixture
 def table() -> Callable[..., pd.DataFrame]:
     return invented_table
+
+
+@pytest.fixture
+def mixture() -> Callable[..., pd.DataFrame]:
+    return invented_mixture
 
 
 @pytest.fixture

@@ -60,3 +60,10 @@ def test_widths_are_not_joined(table: Callable[..., pd.DataFrame]) -> None:
 )
 def test_kind(units: str, kind: str) -> None:
     assert kind_of(units) == kind
+
+
+def test_networks_of_other_families_are_on_no_curve(mixture: Callable[..., pd.DataFrame]) -> None:
+    assert curves_of("") == {}
+    assert kind_of("") == "other"
+    rows = pd.concat([mixture("r3d_18"), mixture("mc3_18").iloc[2:]], ignore_index=True)
+    assert list(joined(rows)) == []

@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tradeoff.errors import InputError
 from tradeoff.report.canvas import LABEL_ID
 from tradeoff.report.figures import pareto_figure, point_names
+from tradeoff.report.labels import wrapped
 from tradeoff.report.orders import order_figure
 from tradeoff.report.protocols import protocol_lines
+from tradeoff.variants import Variant
 
 Make = Callable[..., pd.DataFrame]
 
@@ -127,3 +131,63 @@ def test_orders_side_by_side(table: Make) -> None:
     assert_labels_are_apart(figure, 4)
     with pytest.raises(InputError, match="reversed"):
         order_figure(table("I2D"), "half", [])
+
+
+LONG = "my_nets:make_a_network(depth=3, kinds=[full, flat, separable], text='$x_1$ costs $5', widths=[16, 32, 64])"
+
+
+@given(st.text("ab (,=[]", max_size=120), st.integers(4, 30))
+def test_a_long_name_is_wrapped_and_only_past_its_lines_cut_off(name: str, width: int) -> None:
+    whole = wrapped(name, width, lines=None)
+    assert whole.replace("\n", "").replace(" ", "") == name.replace(" ", "")
+    assert all(len(line) <= width for line in whole.splitlines())
+    cut = wrapped(name, width, 2)
+    assert cut == whole if whole.count("\n") < 2 else cut.endswith("…")
+    assert cut.count("\n") < 2
+
+
+def test_other_families_are_points_of_their_own_without_a_curve(mixture: Make) -> None:
+    rows = mixture("r3d_18", "mvit_v2_s(spatial_size=[64, 64], temporal_size=8)", LONG)
+    figure = pareto_figure(rows, "mixture", protocol_lines(rows))
+    assert_labels_are_apart(figure, 5)
+    axis = figure.axes[0]
+    assert {text.get_text().splitlines()[0] for text in labels(axis)} >= {"I2D", "S3D", "r3d_18"}
+    assert [line for line in axis.get_lines() if len(line.get_xdata()) == 5 and line.get_gid() is None] == []
+    squares = [tuple(line.get_xdata()) for line in axis.get_lines() if line.get_marker() == "s"]
+    assert sorted(squares) == [(5.0,), (6.0,), (7.0,)]
+    (legend,) = figure.legends
+    markers = {
+        text.get_text(): handle.get_marker() for text, handle in zip(legend.texts, legend.legend_handles, strict=True)
+    }  # type: ignore[union-attr]
+    assert markers["other families"] == "s"
+    assert [label for label, marker in markers.items() if marker == "s"] == ["other families"]
+
+
+def test_other_families_alone_can_be_drawn(mixture: Make) -> None:
+    rows = mixture("r3d_18", "mc3_18").iloc[2:]
+    figure = pareto_figure(rows, "others", protocol_lines(rows))
+    assert_labels_are_apart(figure, 2)
+    assert "other families" in [text.get_text() for text in figure.legends[0].texts]
+
+
+def test_other_families_have_no_width_beside_their_name(mixture: Make) -> None:
+    rows = pd.concat([mixture("r3d_18"), mixture().assign(width=0.5)], ignore_index=True)
+    assert point_names(rows) == ["I2D x0.25", "S3D x0.25", "r3d_18", "I2D x0.5", "S3D x0.5"]
+
+
+def test_a_published_accuracy_is_drawn_nowhere(mixture: Make) -> None:
+    rows = mixture("r3d_18")
+    rows["published"] = [np.nan, np.nan, str(Variant.parse("r3d_18").published)]
+    plain, with_published = (pareto_figure(each, "same", []) for each in (rows.assign(published=np.nan), rows))
+    for one, other in zip(plain.axes, with_published.axes, strict=True):
+        for a, b in zip(one.get_lines(), other.get_lines(), strict=True):
+            np.testing.assert_array_equal(a.get_xydata(), b.get_xydata())
+
+
+def test_orders_of_networks_with_long_names(mixture: Make) -> None:
+    rows = pd.concat([mixture("r3d_18", LONG), mixture("r3d_18", LONG, order="reversed")], ignore_index=True)
+    figure = order_figure(rows, "Arrow of time", protocol_lines(rows, latency=False))
+    figure.canvas.draw()
+    boxes = [tick.get_window_extent() for tick in figure.axes[0].get_xticklabels()]
+    assert [(a, b) for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)] == []
+    assert_labels_are_apart(figure, 8)

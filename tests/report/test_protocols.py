@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from tradeoff.report.protocols import protocol_lines, protocol_names, slug, split_protocols
+from tradeoff.report.protocols import protocol_lines, protocol_names, published_lines, slug, split_protocols
+from tradeoff.variants import PEERS, Variant
 
 Make = Callable[..., pd.DataFrame]
 
@@ -72,3 +74,32 @@ def test_slugs_are_safe_file_names() -> None:
     assert slug("../../Cpu AMD EPYC (7B13)") == "cpu-amd-epyc-7b13"
     assert slug("..") == ""
     assert len(slug("x" * 500)) == 60
+
+
+def test_other_families_in_words(mixture: Make) -> None:
+    accuracy, *_ = protocol_lines(mixture("r3d_18"))
+    assert "width 0.25 of the Inception family" in accuracy
+    assert "other families with dropouts of their own" in accuracy
+    alone, *_ = protocol_lines(mixture("r3d_18").iloc[2:])
+    assert "width" not in alone
+    family, *_ = protocol_lines(mixture())
+    assert "width 0.25;" in family and "famil" not in family
+
+
+def test_what_is_published_is_said_to_be_others_and_not_measured(mixture: Make) -> None:
+    rows = mixture("r3d_18", "swin3d_t")
+    names = ("published by nobody", "nor this", "r3d_18", "swin3d_t")
+    texts = [str(Variant.parse(name).published) if name in PEERS else np.nan for name in names]
+    (line,) = published_lines(rows.assign(published=texts))
+    assert line == (
+        "Published: by torchvision, Kinetics-400 V1 weights, under its own protocol (clip and views are given with "
+        "it); never measured here, and no part of a frontier."
+    )
+    assert published_lines(rows) == []
+
+
+def test_a_row_without_a_width_is_not_doubled(mixture: Make, no_accuracy: dict[str, Any]) -> None:
+    """What was measured of a network elsewhere joins it once, whatever family it is of."""
+    rows = stacked(mixture("r3d_18"), mixture("r3d_18", **no_accuracy), mixture("mc3_18", **no_accuracy).iloc[2:])
+    (part,) = split_protocols(rows)
+    assert part["variant"].tolist() == ["I2D", "S3D", "r3d_18", "mc3_18"]

@@ -82,3 +82,14 @@ def test_bad_input_is_a_sentence(table: Make, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         write_report(table("I2D"), {}, tmp_path / "file", "sweep", figures=False)
+
+
+def test_a_mixture_of_families_is_reported(mixture: Make, tmp_path: Path) -> None:
+    rows = mixture("r3d_18", "my_nets:make(depth=3, kinds=[full, flat], name='$x$ & <y>')")
+    paths = write_report(rows, clips(rows), tmp_path, "mixture")
+    assert [path.suffix for path in paths] == [".png", ".svg", ".md", ".csv"]
+    ET.fromstring(paths[1].read_text())
+    text = paths[2].read_text()
+    assert "| r3d_18 | I2D | " in text
+    assert len({line.count("|") for line in text.splitlines() if line.startswith("|") and "3D units" in line}) == 1
+    assert pd.read_csv(paths[3])["variant"].tolist() == rows["variant"].tolist()

@@ -23,6 +23,7 @@ from tradeoff.report.tables import (
     units_in_words,
     verdict,
 )
+from tradeoff.variants import Variant
 
 Make = Callable[..., pd.DataFrame]
 GROUPS = np.arange(400)
@@ -134,3 +135,68 @@ def test_order_differences_pair_the_two_orders_of_a_variant(table: Make) -> None
         ("I3D, reversed", "lower"),
     ]
     assert found[1].interval.estimate == pytest.approx(-0.8)
+
+
+PUBLISHED = "Published K400 top-1 / top-5"
+LONG = "my_nets:make_a_network(depth=3, kinds=[full, flat], text='[bold]|x', widths=[16, 32, 64, 128])"
+
+
+def test_other_families_have_a_dash_for_3d_units(mixture: Make) -> None:
+    shown = display_table(mixture("r3d_18", "my_nets:tiny(width=8)"))
+    assert shown["3D units"].tolist() == ["none", "all separable", "–", "–"]  # noqa: RUF001
+    varied = pd.concat([mixture("r3d_18"), mixture().assign(width=0.5)], ignore_index=True)
+    assert display_table(varied)["Width"].tolist() == ["0.25", "0.25", "–", "0.5", "0.5"]  # noqa: RUF001
+
+
+def test_what_is_published_has_a_column_of_its_own_where_there_is_any(mixture: Make) -> None:
+    rows = mixture("r3d_18", "my_nets:tiny")
+    assert PUBLISHED not in display_table(rows)
+    rows["published"] = [np.nan, np.nan, str(Variant.parse("r3d_18").published), np.nan]
+    shown = display_table(rows)
+    words = "63.2 / 83.479 (16x112x112, 5 clips a video, centre crop, video level, 15 frames a second)"
+    assert shown[PUBLISHED].tolist() == ["–", "–", words, "–"]  # noqa: RUF001
+    assert words in markdown(rows)
+    assert "never measured here" in markdown(rows)
+    assert pd.read_csv(io.StringIO(csv(rows)))["published"].tolist()[2] == rows["published"][2]
+
+
+def test_the_terminal_gives_the_protocol_of_what_is_published_once(mixture: Make) -> None:
+    rows = mixture("r3d_18", "mc3_18", "swin3d_t").iloc[2:]
+    rows["published"] = [str(Variant.parse(name).published) for name in rows.variant]
+    out = io.StringIO()
+    Console(file=out, width=100).print(rich_tables(rows, "peers")[0])
+    text = " ".join(out.getvalue().split())
+    assert all(number in text for number in ("63.2 /", "83.479", "63.96 /", "84.13"))
+    assert text.count("16x112x112, 5 clips a video") == 1
+    assert "Published for r3d_18, mc3_18: 16x112x112, 5 clips a video, centre crop, video level, 15 frames" in text
+    assert "Published for swin3d_t: 32x224x224, 12 clips a video" in text
+    assert max(map(len, out.getvalue().splitlines())) <= 100
+
+
+def test_what_is_published_is_neither_measured_nor_on_a_frontier(mixture: Make, no_accuracy: dict[str, Any]) -> None:
+    rows = mixture("r3d_18", **no_accuracy)
+    rows["published"] = [np.nan, np.nan, str(Variant.parse("r3d_18").published)]
+    shown = display_table(rows)
+    assert set(shown["Top-1 % [95 %]"]) == {"–"}  # noqa: RUF001
+    assert set(shown["Frontier"]) == {""}
+    assert pd.read_csv(io.StringIO(csv(rows))).filter(like="on_frontier").to_numpy().sum() == 0
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_long_names_leave_room_for_the_numbers(mixture: Make, width: int) -> None:
+    rows = mixture("r3d_18", LONG)
+    out = io.StringIO()
+    for each in rich_tables(rows, "mixture"):
+        Console(file=out, width=width).print(each)
+    text = out.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    assert "r3d_18" in text
+    assert "kinds=[full," in text and "[bold]|x" in text  # brackets are part of the name
+    assert "62.0" in text  # the top-1 of the row with the long name, in one piece
+    assert r"'[bold]\|x'" in markdown(rows)
+
+
+def test_order_differences_of_networks_without_a_width(mixture: Make) -> None:
+    rows = pd.concat([mixture("r3d_18"), mixture("r3d_18", order="reversed")], ignore_index=True)
+    found = order_differences(rows, {index: right(0.5) for index in rows.index})
+    assert [each.variant for each in found] == ["I2D, reversed", "S3D, reversed", "r3d_18, reversed"]

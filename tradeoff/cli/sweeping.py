@@ -24,7 +24,6 @@ from tradeoff.cli.options import (
     Results,
     Threads,
     VariantName,
-    Width,
     cache_of,
     data_of,
     make_sweep_of,
@@ -72,11 +71,13 @@ def train(
     variant: VariantName,
     data: Data = "motion",
     clip: Clip = "16x64x64",
-    width: Width = 0.25,
+    width: Annotated[float | None, typer.Option(help="Channel multiplier; default 0.25, or the weights' own.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training clips; default 3.")] = None,
     batch: Annotated[int | None, typer.Option(help="Clips a step; default 16.")] = None,
     rate: Annotated[float | None, typer.Option(help="Peak learning rate; default 0.02.")] = None,
     seed: Annotated[int, typer.Option(help="Makes a CPU run repeatable bit for bit.")] = 0,
+    weights: Annotated[str | None, typer.Option(help="Start from these: a known name or a file.")] = None,
+    derive: Annotated[bool, typer.Option("--derive", help="Allow a variant that the weights are not of.")] = False,
     results: Results = LOCAL_RESULTS,
     device: Device = "cpu",
     threads: Threads = 0,
@@ -86,10 +87,16 @@ def train(
     """Train one network and evaluate it on the test clips.
 
     Example: tradeoff train S3D --data motion --epochs 3
+
+    Example: tradeoff train S3D --data my_videos --clip 16x112x112 --weights i3d-kinetics400 --derive
     """
     given = {"epochs": epochs, "batch": batch, "rate": rate}
     recipe = {key: value for key, value in given.items() if value is not None}
-    values = {"variants": [variant], "data": data_of(data), "clip": clip, "width": width, "train": recipe}
+    values: dict[str, Any] = {"variants": [variant], "data": data_of(data), "clip": clip, "train": recipe}
+    if weights:
+        values |= {"weights": weights, "derive": derive} | ({"width": width} if width else {})
+    else:
+        values |= {"width": width or 0.25}
     name = _sweep_name("train", variant, Path(data).stem, f"seed{seed}")
     chosen = make_sweep_of("train", values | {"name": name, "seeds": [seed], "latency": "none"})
     _measure(chosen, results, device, threads, cache, None, as_json)

@@ -211,7 +211,7 @@ MOVES = _names(
     "reflection_pad1d reflection_pad2d reflection_pad3d roll flip repeat index index_select index_put gather scatter "
     "embedding masked_fill where tril triu pixel_shuffle channel_shuffle im2col upsample_nearest1d upsample_nearest2d "
     "upsample_nearest3d _upsample_nearest_exact2d _upsample_nearest_exact3d arange linspace scalar_tensor full "
-    "full_like new_full zeros zeros_like new_zeros ones ones_like new_ones fill zero normal uniform"
+    "full_like new_full zeros zeros_like new_zeros ones ones_like new_ones fill zero normal uniform _local_scalar_dense"
 )
 """Operators that read and write memory and compute nothing that is counted."""
 

@@ -24,7 +24,7 @@ from tradeoff.records.statistics import (
     topk_correct,
     wilson,
 )
-from tradeoff.records.store import Record, Store
+from tradeoff.records.store import Record, Store, find_records
 from tradeoff.variants import Variant
 
 COLUMNS = (
@@ -99,9 +99,8 @@ def load_table(path: str | Path, sweep: str | None = None) -> Table:
 
 def records_folder(path: Path) -> Path:
     """The folder itself, or its `local/` where it has no records of its own: `results` means `results/local`."""
-    for folder in (path, path / "local"):
-        if any((folder / kind).is_dir() for kind in KINDS):
-            return folder
+    if found := find_records(path):
+        return found
     problem = "holds no records" if path.is_dir() else "does not exist"
     raise InputError(f"results folder {path} {problem}: run tradeoff sweep first, or name another with --results")
 

@@ -71,7 +71,7 @@ def _write_pareto(table: pd.DataFrame, out: Path, stem: str, title: str) -> list
     shown = table[table["top1"].notna()]
     if not any(shown[panel.column].notna().any() for panel in PANELS):
         return []
-    return _write_figure(pareto_figure(table, title, protocol_lines(table)), out, f"{stem}_pareto")
+    return write_figure(pareto_figure(table, title, protocol_lines(table)), out, f"{stem}_pareto")
 
 
 def _write_texts(
@@ -79,7 +79,7 @@ def _write_texts(
 ) -> list[Path]:
     sections = [f"# {title}\n", *_picture(title, pictures), markdown(table)]
     text = "\n".join([*sections, *_differences_section("Differences in top-1", found)])
-    return [_write(out / f"{stem}.md", text.encode()), _write(out / f"{stem}.csv", csv_table(table).encode())]
+    return [write_file(out / f"{stem}.md", text.encode()), write_file(out / f"{stem}.csv", csv_table(table).encode())]
 
 
 def _write_orders(
@@ -94,10 +94,10 @@ def _write_orders(
         file = f"{stem}_{suffix}_order" if suffix else f"{stem}_order"
         heading = f"{title}: normal and reversed frames" + (f" ({suffix})" if suffix else "")
         notes = protocol_lines(part, latency=False)
-        pictures = _write_figure(order_figure(part, heading, notes), out, file) if figures else []
+        pictures = write_figure(order_figure(part, heading, notes), out, file) if figures else []
         found = _differences_section("Reversed minus normal", order_differences(part, accuracies))
         text = [f"# {heading}\n", *_picture(heading, pictures), "".join(f"- {note}\n" for note in notes), *found]
-        written += [*pictures, _write(out / f"{file}.md", "\n".join(text).encode())]
+        written += [*pictures, write_file(out / f"{file}.md", "\n".join(text).encode())]
     return written
 
 
@@ -111,7 +111,7 @@ def _differences_section(heading: str, found: list[Difference]) -> list[str]:
     return [f"## {heading}\n", markdown_table(differences_table(found)), f"{DIFFERENCE_NOTE}\n"]
 
 
-def _write_figure(figure: Figure, out: Path, stem: str) -> list[Path]:
+def write_figure(figure: Figure, out: Path, stem: str) -> list[Path]:
     """PNG and SVG without a date or a version in them, so that the same table writes the same bytes."""
     paths = []
     metadata: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -119,11 +119,11 @@ def _write_figure(figure: Figure, out: Path, stem: str) -> list[Path]:
         buffer = io.BytesIO()
         with mpl.rc_context(_SVG):
             figure.savefig(buffer, format=kind, dpi="figure", metadata=fields)
-        paths.append(_write(out / f"{stem}.{kind}", buffer.getvalue()))
+        paths.append(write_file(out / f"{stem}.{kind}", buffer.getvalue()))
     return paths
 
 
-def _write(path: Path, content: bytes) -> Path:
+def write_file(path: Path, content: bytes) -> Path:
     """Replaces `path` whole; a reader sees the old file or the new one."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,15 @@ _LABEL, _OUTSIDE = (
 
 def wrapped(name: str, width: int = 26, lines: int | None = 4) -> str:
     """A name over several lines where it is long, as those with many arguments are; past `lines` it is cut off."""
-    return "\n".join(textwrap.wrap(name, width, max_lines=lines, placeholder="…", break_on_hyphens=False))
+    rows = [""]
+    for piece in re.split(r"(?<=[ (])", name):
+        while len(rows[-1] + piece.rstrip()) > width:
+            room = width - len(rows[-1]) if len(piece) > width else 0  # only what fits on no line is cut anywhere
+            rows[-1:] = [rows[-1] + piece[:room], ""]
+            piece = piece[room:]
+        rows[-1] += piece
+    kept = [row.rstrip() for row in rows[:lines]]
+    return "\n".join(kept) + ("…" if len(kept) < len(rows) else "")
 
 
 def place(

@@ -83,9 +83,8 @@ def _text(value: Any) -> str:
 
 
 def protocol_lines(table: pd.DataFrame, *, latency: bool = True) -> list[str]:
-    """How the rows were measured, for under a figure or a table: accuracy's line, its interval's, latency's; and where
-    what was not measured here is from."""
-    lines = [_data_line(table), _interval_line(table), _latency_line(table) if latency else "", _published_line(table)]
+    """How the rows were measured, for under a figure or a table: accuracy's line, its interval's, latency's."""
+    lines = [_data_line(table), _interval_line(table), _latency_line(table) if latency else ""]
     return [line for line in lines if line]
 
 
@@ -125,21 +124,21 @@ def _latency_line(table: pd.DataFrame) -> str:
     return "Latency: " + ", ".join(words) + "."
 
 
-def _published_line(table: pd.DataFrame) -> str:
-    sources = sorted({published_parts(text)[1] for text in table.get("published", pd.Series(dtype=object)).dropna()})
-    if not sources:
-        return ""
-    return (
-        f"Published: by {' / '.join(sources)}, under its own protocol (clip and views on the row); "
-        "never measured here, and no part of a frontier."
-    )
+def published_lines(table: pd.DataFrame) -> list[str]:
+    """For under a table: whose the accuracies are that were not measured here. None where there are none."""
+    sources = sorted({published_parts(text)[2] for text in table.get("published", pd.Series(dtype=object)).dropna()})
+    return [
+        f"Published: by {source}, under its own protocol (clip and views are given with it); never measured here, and "
+        "no part of a frontier."
+        for source in sources
+    ]
 
 
-def published_parts(text: str) -> tuple[str, str]:
-    """What stands on the row, `63.2 / 83.479 (16x112x112, 5 clips a video, ...)`, and who says so."""
+def published_parts(text: str) -> tuple[str, str, str]:
+    """Of what is published: `63.2 / 83.479`, its protocol (`16x112x112, 5 clips a video, ...`), and who says so."""
     what, _, source = text.partition(", published: ")
     numbers, _, protocol = what.partition(", ")
-    return f"{numbers} ({protocol})", source
+    return numbers, protocol, source
 
 
 def _count(number: str, one: str, many: str | None = None) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 from tradeoff.errors import InputError
 from tradeoff.records.store import Record, Store
 from tradeoff.records.table import load_table, records_folder
-from tradeoff.report import _write, _write_figure, write_report
+from tradeoff.report import write_figure, write_file, write_report
 from tradeoff.report.protocols import slug
 from tradeoff.report.tables import rich_frame, rich_tables
 from tradeoff.report.temporal_figure import temporal_figure
@@ -104,9 +104,9 @@ def report_weights(records: Sequence[Record], store: Store, out: Path) -> dict[s
 def _write_weights(spread: Spread, out: Path, stem: str) -> WeightsReport:
     found = judge(spread)
     figure = temporal_figure(spread, found, [criteria(spread), protocol(spread)])
-    paths = _write_figure(figure, out, stem)
+    paths = write_figure(figure, out, stem)
     texts = {"md": markdown(spread, found, f"{stem}.svg"), "csv": csv(spread)}
-    paths += [_write(out / f"{stem}.{kind}", text.encode()) for kind, text in texts.items()]
+    paths += [write_file(out / f"{stem}.{kind}", text.encode()) for kind, text in texts.items()]
     return WeightsReport(spread, found, paths)
 
 

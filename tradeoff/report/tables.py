@@ -23,6 +23,7 @@ from tradeoff.report.protocols import (
     LATENCY,
     protocol_lines,
     protocol_names,
+    published_lines,
     published_parts,
     split_protocols,
 )
@@ -77,7 +78,8 @@ def display_table(table: pd.DataFrame) -> pd.DataFrame:
             columns[_VARYING.get(column, column).capitalize()] = [_cell(value) for value in table[column]]
     columns["Frontier"] = [_marked(row) for row in marks.to_dict("records")]
     if "published" in table and table["published"].notna().any():
-        columns[PUBLISHED] = [MISSING if pd.isna(text) else published_parts(text)[0] for text in table["published"]]
+        parts = [(MISSING, "") if pd.isna(text) else published_parts(text)[:2] for text in table["published"]]
+        columns[PUBLISHED] = [f"{numbers} ({protocol})" if protocol else numbers for numbers, protocol in parts]
     return pd.DataFrame(columns, index=table.index)
 
 
@@ -135,7 +137,7 @@ def _numeric(column: pd.Series[Any]) -> bool:
 
 def markdown(table: pd.DataFrame) -> str:
     """The table of one protocol, and the protocol under it."""
-    notes = "".join(f"- {line}\n" for line in protocol_lines(table))
+    notes = "".join(f"- {line}\n" for line in [*protocol_lines(table), *published_lines(table)])
     return f"{markdown_table(display_table(table))}\n{notes}"
 
 
@@ -148,7 +150,13 @@ def csv(table: pd.DataFrame) -> str:
 def rich_table(table: pd.DataFrame, title: str | None = None) -> rich.table.Table:
     """The table of one protocol for the terminal, with the protocol as its caption."""
     shown = display_table(table).drop(columns="3D units")  # the name says it, and a terminal is narrow
-    return rich_frame(shown, title=title, caption="\n".join(protocol_lines(table)))
+    caption = [*protocol_lines(table), *published_lines(table)]
+    if PUBLISHED in shown:
+        told = shown[PUBLISHED].str.rstrip(")").str.split(" (", n=1, regex=False, expand=True)
+        shown[PUBLISHED] = told[0]
+        for protocol, names in shown["Variant"].groupby(told[1], sort=False):
+            caption.append(f"Published for {', '.join(names.unique())}: {protocol}.")
+    return rich_frame(shown, title=title, caption="\n".join(caption))
 
 
 def rich_tables(table: pd.DataFrame, title: str) -> list[rich.table.Table]:

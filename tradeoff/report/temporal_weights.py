@@ -177,17 +177,18 @@ def _said(low: Sequence[Layer], high: Sequence[Layer], flat: bool, wide: bool) -
 
 def _low_words(layers: Sequence[Layer], flat: bool) -> str:
     layer = layers[0]
-    facts = f"{_percent(layer.energy_off_centre)} of their energy, where an even spread has {_percent(layer.even)}"
+    share = _percent(layer.energy_off_centre)
+    facts = f"they hold {share} of the layer's energy, where an even spread has {_percent(layer.even)} there"
     peak = layer.at(layer.heaviest)
     if peak.offset and peak.energy > 0.5:
-        facts += f"; most of it, {_percent(peak.energy)}, is at t = {peak.offset:+d}"
+        facts += f"; t = {peak.offset:+d} alone holds {_percent(peak.energy)}"
     return f"{layer.label}'s weights at t ≠ 0 are {'' if flat else 'not '}near zero ({facts})"
 
 
 def _high_words(layers: Sequence[Layer], wide: bool) -> str:
     *others, last = (_percent(layer.energy_off_heaviest) for layer in layers)
     shares = " and ".join([", ".join(others), last] if others else [last])
-    facts = f"{shares} of their energy outside the heaviest t, where an even spread has {_percent(layers[0].even)}"
+    facts = f"{shares} of the energy is outside the heaviest t, where an even spread has {_percent(layers[0].even)}"
     return f"{unit_name(HIGH)}'s weights {'' if wide else 'do not '}spread over t ({facts})"
 
 

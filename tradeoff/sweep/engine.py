@@ -154,6 +154,7 @@ class Engine:
             seed=measurement.seed,
             device=self.plan.device,
             flips=description.flips,
+            pixels=measurement.variant.scaling,
             report=self.reporter.epoch,
         )
         self._keep(measurement, network, {"epochs": [each.as_record() for each in history]} | start, started)
@@ -206,6 +207,7 @@ class Engine:
             self.plan.sweep.shape,
             order=measurement.order,  # type: ignore[arg-type]
             device=self.plan.device,
+            pixels=measurement.variant.scaling,
             report=self.reporter.step,
         )
         labels = dataset.labels[indices]

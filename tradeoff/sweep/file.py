@@ -143,7 +143,11 @@ class Sweep(BaseModel):
 
     def chosen(self, classes: int) -> list[Variant]:
         """The variants, each once, in the order of the file."""
-        return list(dict.fromkeys(Variant.parse(name, **self.knobs(classes)) for name in self.names))
+        return list(dict.fromkeys(self.variant(name, classes) for name in self.names))
+
+    def variant(self, name: str, classes: int) -> Variant:
+        """The sweep's width is for the networks that have one and do not name their own."""
+        return Variant.parse(name, {"width": self.width}, classes=classes)
 
     def resolve(self, base: Path) -> Sweep:
         """A copy whose paths are absolute, relative ones being taken from `base`."""

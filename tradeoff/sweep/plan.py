@@ -78,7 +78,7 @@ class Plan:
         if self.weights is None:
             return self.sweep.chosen(self.classes)
         matched = [
-            match(self.weights, Variant.parse(name, **knobs), named_by(name, knobs), self.sweep.derive)
+            match(self.weights, self.sweep.variant(name, self.classes), named_by(name, knobs), self.sweep.derive)
             for name in self.sweep.names
         ]
         if self.sweep.train is None:
