@@ -62,7 +62,7 @@ def test_every_cut_of_the_papers_figure(paper: Path) -> None:
         three_d = row["units_in_3d"].split()
         kinds = tuple(row["convolution"] if unit in three_d else "flat" for unit in UNITS)
         counted = tradeoff.cost(InceptionVariant(convolutions=kinds), convention="curve")  # type: ignore[arg-type]
-        # Half of the last printed digit, and the 0.0004 G of the logits, without which two rows round to what is printed.
+        # Half of the last printed digit, and the logits' 0.0004 G, without which two rows round to what is printed.
         assert counted.gmacs == pytest.approx(float(row["gmacs"]), abs=0.005 + 0.00041), row
         assert counted.params_m == pytest.approx(float(row["params_m"]), abs=0.005), row
 

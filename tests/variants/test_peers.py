@@ -94,6 +94,7 @@ def test_fields_hold_only_what_was_named() -> None:
 def test_sizes_that_a_network_has_anyway_make_no_other_network() -> None:
     named = Variant.parse("mvit_v2_s(temporal_size=16, spatial_size=[224, 224])")
     assert named == Variant.parse("mvit_v2_s")
+    assert named == Variant.parse("mvit_v2_s", spatial_size=(224, 224))
     assert named.published is not None
 
 
@@ -148,8 +149,8 @@ def test_a_wrong_name_or_argument_is_refused_before_torch_is_needed(name: str, p
             ["mvit_v2_s takes clips of 16x224x224", "not 8x64x64", "mvit_v2_s(temporal_size=8, spatial_size=[64, 64])"],
         ),
         ("mvit_v1_b", (9, 64, 64), ["not 9x64x64", "whole patches of 2x4x4"]),
-        ("mvit_v1_b(temporal_size=8)", (16, 224, 224), ["takes clips of 8x224x224"]),
-        ("mvit_v1_b(dropout=0.1)", (8, 224, 224), ["mvit_v1_b(dropout=0.1, temporal_size=8, spatial_size=[224, 224])"]),
+        ("mvit_v1_b(temporal_size=8)", (16, 224, 224), ["takes clips of 8x224x224", "write mvit_v1_b for those"]),
+        ("mvit_v1_b(dropout=0.1)", (8, 224, 224), ["write mvit_v1_b(temporal_size=8, dropout=0.1) for those"]),
         ("s3d", (12, 224, 224), ["torchvision.s3d takes clips from 13x209x209 up, not 12x224x224"]),
     ],
 )

@@ -14,7 +14,7 @@ from tradeoff.errors import InputError
 from tradeoff.networks.inception import Inception
 from tradeoff.variants import InceptionVariant
 from tradeoff.weights.building import network_of
-from tradeoff.weights.checkpoints import Weights, checkpoint_bytes
+from tradeoff.weights.checkpoints import Weights, checkpoint_bytes, open_weights
 from tradeoff.weights.derive import derive, distances, factors, smooth_clip
 from tradeoff.weights.matching import match
 
@@ -209,3 +209,29 @@ def test_build_derives_from_a_file(tmp_path: Path) -> None:
     assert not network.training
     with pytest.raises(InputError, match="derive"):
         build("I2D", weights=path)
+
+
+def test_another_family_keeps_all_but_its_last_layer(tmp_path: Path) -> None:
+    """torchvision's weights for 400 classes start a network for 5."""
+    trained_on_400 = randomised(build("r3d_18"))
+    path = tmp_path / "r3d_18.pth"
+    torch.save(trained_on_400.state_dict(), path)
+    with pytest.raises(InputError, match="are of r3d_18"):
+        build("r3d_18", weights=path, classes=5)
+    state = build("r3d_18", weights=path, classes=5, derive=True).state_dict()
+    assert state["fc.weight"].shape == (5, 512)
+    before = trained_on_400.state_dict()
+    assert all(torch.equal(state[name], before[name]) for name in before if not name.startswith("fc"))
+    loaded = build("r3d_18", weights=path).state_dict()
+    assert all(torch.equal(loaded[name], before[name]) for name in before)
+
+
+def test_a_checkpoint_does_not_choose_which_code_runs(tmp_path: Path) -> None:
+    (tmp_path / "trap.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    content = {"format": "tradeoff-checkpoint-1", "state": {"a": torch.zeros(1)}}
+    for target in ("os:system", f"{tmp_path.name}.trap:make"):
+        variant = {"family": "custom", "target": target, "arguments": "command='touch ran'", "source": ""}
+        torch.save(content | {"variant": variant}, tmp_path / "w.pt")
+        with pytest.raises(InputError, match="code of a user's: name that variant too"):
+            open_weights(tmp_path / "w.pt")
+    assert not (tmp_path / "ran").exists()

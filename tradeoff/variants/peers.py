@@ -150,7 +150,7 @@ class PeerVariant(Variant):
         if not _multiples(clip, MVIT_PATCH):
             return f"use a clip of whole patches of {_written(MVIT_PATCH)}"
         sizes = {"temporal_size": clip[0], "spatial_size": list(clip[1:])}
-        return f"write {notation.write(self.model, self.keywords | sizes)} for those"
+        return f"write {self.from_name(self.model, **self.keywords | sizes).name} for those"
 
     @classmethod
     def knows(cls, head: str) -> bool:
@@ -170,14 +170,17 @@ class PeerVariant(Variant):
         classes = {"classes": knobs.pop("classes")} if "classes" in knobs else {}
         if knobs.pop("width", 1.0) != 1.0:
             raise InputError(f"variant {head!r} has no width: leave it at 1, or write I3D(width=0.5) for others")
-        usual = _usual_sizes(PEERS.get(model))
-        own = {key: value for key, value in sorted(knobs.items()) if key not in usual or value != usual[key]}
-        return cls(model=model, arguments=notation.inside(own), **classes)
+        if (peer := PEERS.get(model)) is not None:
+            ordered = sorted(knobs, key=lambda knob: [*peer.knobs, knob].index(knob))
+            written = {knob: notation.inside({knob: knobs[knob]}) for knob in ordered}
+            usual = {knob: notation.inside({knob: size}) for knob, size in _usual_sizes(peer).items()}
+            knobs = {knob: knobs[knob] for knob in ordered if written[knob] != usual.get(knob)}
+        return cls(model=model, arguments=notation.inside(knobs), **classes)
 
 
-def _usual_sizes(peer: Peer | None) -> dict[str, Any]:
+def _usual_sizes(peer: Peer) -> dict[str, Any]:
     """The sizes that a network has anyway: named or not, it is one network and has one key."""
-    if peer is None or peer.fixed is None:
+    if peer.fixed is None:
         return {}
     return {"temporal_size": peer.fixed[0], "spatial_size": list(peer.fixed[1:])}
 
