@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def _write_video(path: Path, levels: np.ndarray) -> None:
 def tool(tmp_path: Path, clip_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tool:
     """Runs the command in a folder of its own: exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))  # networks of the user's own are looked for in that folder
     monkeypatch.setenv("TRADEOFF_CACHE", str(clip_cache))
 
     def run(*arguments: str) -> tuple[int, str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from tradeoff.cli import main
 from tradeoff.sweep import engine
 
 Tool = Callable[..., tuple[int, str, str]]
@@ -31,22 +29,6 @@ def failing(num_classes):
     raise KeyError("of their own")
 """
 TIMED = ("--processes", "1", "--seconds", "0.01", "--json")
-
-
-@pytest.fixture
-def tool(tmp_path: Path, clip_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tool:
-    """Runs the command in a folder of its own: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setenv("TRADEOFF_CACHE", str(clip_cache))
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(arguments)
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
 
 
 def write(path: Path, values: dict[str, Any]) -> str:

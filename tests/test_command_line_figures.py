@@ -12,27 +12,12 @@ import pytest
 import torch
 
 from tradeoff import Variant, build
-from tradeoff.cli import main
 from tradeoff.weights import checkpoints
 from tradeoff.weights.checkpoints import checkpoint_bytes
 
 Tool = Callable[..., tuple[int, str, str]]
 SMALL = Variant.parse("I3D", width=0.0625, classes=3)
 DRAW = ("report", "--figure", "temporal-weights")
-
-
-@pytest.fixture
-def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tool:
-    """Runs the command in a folder of its own: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(arguments)
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
 
 
 def save(path: Path, name: str = "I3D", seed: int = 0) -> str:

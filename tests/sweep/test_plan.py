@@ -11,10 +11,10 @@ import torch
 
 from tradeoff import Variant, build
 from tradeoff.errors import InputError
-from tradeoff.weights.checkpoints import checkpoint_bytes
 from tradeoff.records.store import Store
 from tradeoff.sweep.file import make_sweep
 from tradeoff.sweep.plan import Measurement, Plan, make_plan
+from tradeoff.weights.checkpoints import checkpoint_bytes
 
 CPU = torch.device("cpu")
 ABOUT = {"variant": {"family": "inception"}, "clip": "8x32x32"}

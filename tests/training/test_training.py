@@ -14,12 +14,12 @@ from tradeoff import Variant, build
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
 from tradeoff.errors import InputError
-from tradeoff.weights.checkpoints import state_digest
 from tradeoff.precision import resolve_precision
 from tradeoff.training.batches import centre_crop, evaluation_batches, random_crop, to_network, training_batches
 from tradeoff.training.evaluate import log_probabilities
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
 from tradeoff.training.recipe import Recipe
+from tradeoff.weights.checkpoints import state_digest
 
 CLIP = ClipShape(8, 32, 32)
 CPU = torch.device("cpu")

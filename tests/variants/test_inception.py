@@ -311,3 +311,9 @@ def test_fields_of_no_known_network_are_refused(fields: dict[str, object]) -> No
 
 def test_there_are_four_curves() -> None:
     assert set(curve_names()) == {"Bottom-Heavy-I3D", "Bottom-Heavy-S3D", "Top-Heavy-I3D", "Top-Heavy-S3D"}
+
+
+def test_a_gated_name_is_gated() -> None:
+    assert Variant.parse("S3D-G(gating=true)") == Variant.parse("S3D-G") == Variant.parse("S3D(gating=true)")
+    with pytest.raises(InputError, match="contradicts"):
+        Variant.parse("S3D-G(gating=false)")

@@ -112,7 +112,7 @@ def _chosen(names: Sequence[str], clip: str, knobs: Mapping[str, Any]) -> tuple[
     from tradeoff.clip_shape import ClipShape
     from tradeoff.variants import Variant
 
-    return ClipShape.parse(clip), [Variant.parse(name, **knobs) for name in names]
+    return ClipShape.parse(clip), [Variant.parse(name, knobs) for name in names]
 
 
 def _row(variant: Variant, counted: Cost, clip: ClipShape) -> dict[str, Any]:

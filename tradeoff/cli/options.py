@@ -40,7 +40,7 @@ Data = Annotated[
     str,
     typer.Option("--data", help="motion, appearance, a folder of class folders, or a CSV of path,label,split|fold."),
 ]
-VariantName = Annotated[str, typer.Argument(help="I2D, I3D, S3D, S3D-G, Fast-S3D, Top-Heavy-I3D-4, ...")]
+VariantName = Annotated[str, typer.Argument(help="I2D, S3D-G, Top-Heavy-I3D-4, r3d_18, module:callable, ...")]
 SYNTHETIC = ("motion", "appearance")
 LOCAL_RESULTS, LOCAL_REPORTS = Path("results/local"), Path("reports/local")
 

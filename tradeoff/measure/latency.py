@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from tradeoff.clip_shape import PAPER_CLIP, ClipShape
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.networks import build
+from tradeoff.networks.layout import channels_last_3d
 from tradeoff.precision import DTYPES, forbid_tf32
 from tradeoff.records.statistics import Interval, geometric_mean_interval, median_interval
 from tradeoff.variants import Variant
@@ -93,7 +94,9 @@ def time_variant(variant: Variant, clip: ClipShape, protocol: LatencyProtocol, d
     if device.type == "cuda":
         torch.cuda.set_device(device)  # events are recorded in the current device's stream
     layout = getattr(torch, {"contiguous": "contiguous_format"}.get(protocol.layout, protocol.layout))
-    network = build(variant).eval().to(device, dtype).to(memory_format=layout)
+    network = build(variant).eval().to(device, dtype)  # contiguous, as it is built
+    if layout is torch.channels_last_3d:
+        channels_last_3d(network)
     clips = torch.rand(protocol.batch, 3, clip.frames, clip.height, clip.width) * 2 - 1
     timer = cuda_events if device.type == "cuda" else wall_clock
     samples = sample(network, clips.to(device, dtype, memory_format=layout), timer, protocol.seconds)

@@ -91,7 +91,8 @@ def load_table(path: str | Path, sweep: str | None = None) -> Table:
     everything = {kind: list(store.records(kind)) for kind in KINDS}
     records = {kind: [r for r in found if keys is None or r.key in keys] for kind, found in everything.items()}
     recipes = _recipes(everything["accuracy"])
-    costs = {_identity(record): record for record in records["cost"]}
+    # Of one network counted in two ways the newest count is shown.
+    costs = {_identity(record): record for record in _oldest_first(records["cost"])}
     accuracies = [_Accuracy(store, group, recipes) for group in _grouped(records["accuracy"], _accuracy_protocol)]
     latencies = [_latency_columns(group) for group in _grouped(records["latency"], _latency_protocol)]
     return _join(costs, accuracies, latencies, _order(store, sweep))
@@ -123,8 +124,11 @@ def _order(store: Store, sweep: str | None) -> dict[str, int]:
 
 def _recipes(records: Iterable[Record]) -> dict[str, str]:
     """The words for each recipe; where versions worded one differently, the newest record's, so that a row has one."""
-    oldest_first = sorted(records, key=lambda record: str(record.made.get("at")))
-    return {record.about["recipe_key"]: record.about["recipe"] for record in oldest_first}
+    return {record.about["recipe_key"]: record.about["recipe"] for record in _oldest_first(records)}
+
+
+def _oldest_first(records: Iterable[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: str(record.made.get("at")))
 
 
 def _identity(record: Record) -> Identity:

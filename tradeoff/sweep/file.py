@@ -13,7 +13,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
@@ -71,6 +73,19 @@ class Units(BaseModel):
         return expand_units(self.units)
 
 
+def _entry_kind(value: Any) -> str:
+    """Which kind of entry the user meant, so that an error is about that one."""
+    if isinstance(value, Units) or (isinstance(value, Mapping) and "units" in value):
+        return "Units"
+    return "Curve" if isinstance(value, Curve | Mapping) else "str"
+
+
+Entry = Annotated[
+    Annotated[str, Tag("str")] | Annotated[Curve, Tag("Curve")] | Annotated[Units, Tag("Units")],
+    Discriminator(_entry_kind),
+]
+
+
 class Sweep(BaseModel):
     """What a sweep file says.
 
@@ -82,7 +97,7 @@ class Sweep(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    variants: tuple[str | Curve | Units, ...] = Field(min_length=1)
+    variants: tuple[Entry, ...] = Field(min_length=1)
     width: float = Field(1.0, strict=True)
     clip: str = "16x64x64"
     data: DataSpec | None = None
@@ -111,7 +126,7 @@ class Sweep(BaseModel):
 
     @field_validator("variants")
     @classmethod
-    def _known(cls, value: tuple[str | Curve | Units, ...]) -> tuple[str | Curve | Units, ...]:
+    def _known(cls, value: tuple[Entry, ...]) -> tuple[Entry, ...]:
         for entry in value:
             if isinstance(entry, str):
                 Variant.parse(entry)

@@ -200,6 +200,8 @@ def make_plan(sweep: Sweep, device: torch.device) -> Plan:
     plan = Plan(sweep, device, description, _open_weights(sweep, description))
     if sweep.latency is not None and sweep.latency.precision == "fp16" and device.type == "cpu":
         raise InputError("latency.precision is 'fp16': a CPU has no fp16 convolutions; use float32 or bf16")
+    for variant in plan.variants:
+        variant.check_clip(sweep.shape.frames, sweep.shape.height, sweep.shape.width)
     plan.keys()  # enumerates, and so finds folds and knobs that do not exist
     return plan
 

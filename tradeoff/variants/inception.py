@@ -123,6 +123,8 @@ class InceptionVariant(Variant):
         if units is None:
             raise InputError(_unknown(_ungated(head), head))
         gating = {"gating": True} if _ungated(head) != head else {}
+        if gating and knobs.get("gating") is False:
+            raise InputError(f"variant {head!r} is gated by its name, and gating=false contradicts it: leave out one")
         return cls(convolutions=tuple(_KINDS[letter] for letter in units), **gating | knobs)
 
 
@@ -230,6 +232,6 @@ def _unknown(stem: str, name: str) -> str:
     hint = (
         f"did you mean {' or '.join(near)}?"
         if near
-        else "use I2D, I3D, S3D, S3D-G, Fast-S3D or a Top/Bottom-Heavy name"
+        else "use I2D, I3D, S3D, S3D-G, Fast-S3D, a Top/Bottom-Heavy name, one of torchvision's or module:callable"
     )
     return f"variant {name!r} is unknown: {hint}"
