@@ -13,6 +13,13 @@ import pytest
 Tool = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture
+def cost(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> Tool:
+    """Runs `tradeoff cost` in a terminal of 80 columns: exit code, standard output, standard error."""
+    monkeypatch.setenv("COLUMNS", "80")
+    return lambda *arguments: tool("cost", *arguments)
+
+
 def table_rows(out: str) -> dict[str, list[str]]:
     """The cells of each line of a table by its first."""
     inside = [line for line in out.splitlines() if line.startswith("│ ") and line.endswith(" │")]
@@ -29,8 +36,8 @@ def tree_rows(out: str) -> list[tuple[int, str, list[str]]]:
     return [(len(match[1]) // 4, match[2], list(match.groups()[2:])) for match in found if match]
 
 
-def test_the_three_rows_of_table_2_with_the_conjecture_marked(tool: Tool) -> None:
-    code, out, _ = tool("I3D", "S3D", "S3D-G", "--convention", "table2")
+def test_the_three_rows_of_table_2_with_the_conjecture_marked(cost: Tool) -> None:
+    code, out, _ = cost("I3D", "S3D", "S3D-G", "--convention", "table2")
     assert code == 0
     rows = table_rows(out)
     assert [rows["I3D"][0], rows["I3D"][2]] == ["12.06", "107.89"]
@@ -40,9 +47,9 @@ def test_the_three_rows_of_table_2_with_the_conjecture_marked(tool: Tool) -> Non
     assert "64x224x224" in out and "convention table2" in out and "float32" in out
 
 
-def test_nothing_is_marked_that_is_no_conjecture(tool: Tool) -> None:
-    assert "conjecture" not in tool("I3D", "S3D", "--convention", "table2")[1]
-    assert "conjecture" not in tool("S3D-G", "--convention", "curve")[1]
+def test_nothing_is_marked_that_is_no_conjecture(cost: Tool) -> None:
+    assert "conjecture" not in cost("I3D", "S3D", "--convention", "table2")[1]
+    assert "conjecture" not in cost("S3D-G", "--convention", "curve")[1]
 
 
 @pytest.mark.parametrize(
@@ -55,21 +62,21 @@ def test_nothing_is_marked_that_is_no_conjecture(tool: Tool) -> None:
         ("mvit_v2_s", "--clip", "16x224x224", "--layers"),
     ],
 )
-def test_80_columns_are_enough(tool: Tool, arguments: tuple[str, ...]) -> None:
-    code, out, _ = tool(*arguments)
+def test_80_columns_are_enough(cost: Tool, arguments: tuple[str, ...]) -> None:
+    code, out, _ = cost(*arguments)
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
     assert "…" not in out
 
 
-def test_a_wide_terminal_shows_the_unit_letters_too(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "units" not in tool("S3D", "--clip", "8x32x32")[1]
+def test_a_wide_terminal_shows_the_unit_letters_too(cost: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "units" not in cost("S3D", "--clip", "8x32x32")[1]
     monkeypatch.setenv("COLUMNS", "120")
-    assert table_rows(tool("S3D", "--clip", "8x32x32")[1])["S3D"][0] == "sssssssssss"
+    assert table_rows(cost("S3D", "--clip", "8x32x32")[1])["S3D"][0] == "sssssssssss"
 
 
-def test_the_tree_has_a_subtotal_at_each_module(tool: Tool) -> None:
-    rows = tree_rows(tool("S3D", "--layers")[1])
+def test_the_tree_has_a_subtotal_at_each_module(cost: Tool) -> None:
+    rows = tree_rows(cost("S3D", "--layers")[1])
     assert rows[0] == (0, "S3D", ["71.9 G", "100.0%", "8.30 M", "5.82 G", "400"])
     names = [name for _, name, _ in rows]
     stem = names.index("conv_1a")
@@ -87,15 +94,15 @@ def test_the_tree_has_a_subtotal_at_each_module(tool: Tool) -> None:
     ]
 
 
-def test_under_the_tree_stand_the_operators_and_the_totals(tool: Tool) -> None:
-    rows = table_rows(tool("S3D", "--layers")[1])
+def test_under_the_tree_stand_the_operators_and_the_totals(cost: Tool) -> None:
+    rows = table_rows(cost("S3D", "--layers")[1])
     assert rows["convolution"] == ["71.9 G", "multiply-adds"]
     assert rows["pool"][0] == "682 M"
     assert rows["S3D"][:3] == ["8.30", "8.32", "71.92"]
 
 
-def test_json_keeps_the_totals_and_lists_the_layers(tool: Tool) -> None:
-    (row,) = json.loads(tool("I3D", "--convention", "table2", "--layers", "--json")[1])
+def test_json_keeps_the_totals_and_lists_the_layers(cost: Tool) -> None:
+    (row,) = json.loads(cost("I3D", "--convention", "table2", "--layers", "--json")[1])
     assert row["params_m"] == row["weights_m"] == 12.063296
     assert row["learnable_m"] == row["params"] / 1e6 == 12.697264
     assert row["gmacs"] == row["macs_g"] == row["macs"] / 1e9
@@ -108,21 +115,21 @@ def test_json_keeps_the_totals_and_lists_the_layers(tool: Tool) -> None:
     assert (logits["macs"], logits["kernel"]) == (1024 * 400, [1, 1, 1])
 
 
-def test_json_without_layers_has_none(tool: Tool) -> None:
-    (row,) = json.loads(tool("I3D", "--clip", "8x32x32", "--json")[1])
+def test_json_without_layers_has_none(cost: Tool) -> None:
+    (row,) = json.loads(cost("I3D", "--clip", "8x32x32", "--json")[1])
     assert "layers" not in row
     assert row["operations"]["convolution"] == row["macs"]
 
 
-def test_csv_has_a_row_a_variant(tool: Tool) -> None:
-    rows = list(csv.DictReader(io.StringIO(tool("I3D", "S3D-G", "--convention", "table2", "--csv")[1])))
+def test_csv_has_a_row_a_variant(cost: Tool) -> None:
+    rows = list(csv.DictReader(io.StringIO(cost("I3D", "S3D-G", "--convention", "table2", "--csv")[1])))
     assert [(row["variant"], row["weights"]) for row in rows] == [("I3D", "12063296"), ("S3D-G", "11563712")]
     assert rows[1]["note"].startswith("conjecture")
     assert rows[0]["convolution_operations"] == rows[0]["macs"]
 
 
-def test_csv_with_layers_has_a_row_a_layer(tool: Tool) -> None:
-    rows = list(csv.DictReader(io.StringIO(tool("I3D", "S3D", "--clip", "8x32x32", "--layers", "--csv")[1])))
+def test_csv_with_layers_has_a_row_a_layer(cost: Tool) -> None:
+    rows = list(csv.DictReader(io.StringIO(cost("I3D", "S3D", "--clip", "8x32x32", "--layers", "--csv")[1])))
     assert {row["variant"] for row in rows} == {"I3D", "S3D"}
     stem = rows[0]
     assert (stem["layer"], stem["kernel"], stem["output"]) == ("trunk.conv_1a.conv", "7x7x7", "1x64x4x16x16")
@@ -141,8 +148,8 @@ def test_csv_with_layers_has_a_row_a_layer(tool: Tool) -> None:
         (["I3D", "--check", "--convention", "curve"], "leave --layers and --convention out"),
     ],
 )
-def test_bad_input_is_one_sentence(tool: Tool, arguments: list[str], sentence: str) -> None:
-    code, out, err = tool(*arguments)
+def test_bad_input_is_one_sentence(cost: Tool, arguments: list[str], sentence: str) -> None:
+    code, out, err = cost(*arguments)
     assert (code, out) == (2, "")
     assert sentence in err
     assert err.count("\n") == 1
