@@ -11,7 +11,7 @@ from scipy import stats
 
 from tradeoff import load_results
 from tradeoff.errors import InputError
-from tradeoff.records.keys import accuracy_key, cost_key, latency_key
+from tradeoff.records.keys import accuracy_key, cost_key, latency_key, training_key
 from tradeoff.records.store import Store
 from tradeoff.records.table import COLUMNS, load_table
 from tradeoff.variants import Variant
@@ -38,9 +38,15 @@ def add_cost(store: Store, name: str, macs: int) -> str:
 
 
 def add_accuracy(
-    store: Store, name: str, right: list[bool], seed: int = 0, fold: int = 0, order: str = "normal"
+    store: Store,
+    name: str,
+    right: list[bool],
+    seed: int = 0,
+    fold: int = 0,
+    order: str = "normal",
+    training: str | None = None,
 ) -> str:
-    key = accuracy_key({"training": f"{name}{seed}{fold}"}, "data", fold, VIEW, order)
+    key = accuracy_key({"training": training or f"{name}{seed}{fold}"}, "data", fold, VIEW, order)
     labels = np.arange(len(right)) % 2
     answers = np.where(right, labels, 1 - labels)
     log_probabilities = np.log(np.where(answers[:, None] == np.arange(2), 0.9, 0.1)).astype(np.float32)
@@ -71,6 +77,19 @@ def test_one_row_joins_cost_accuracy_and_latency(store: Store) -> None:
     # Wilson's interval of 8 of 10, as printed in tables of it.
     assert (round(row.top1_low, 3), round(row.top1_high, 3)) == (0.490, 0.943)
     assert (row.latency_low_ms, row.latency_high_ms, row.processes) == (9.0, 11.0, 1)
+
+
+def test_what_was_derived_says_how_far_it_began(store: Store) -> None:
+    """The distance at the trunk's end, from the trainings that the accuracies are of."""
+    for seed, distance in enumerate((0.2, 0.4)):
+        training = training_key(Variant.parse("S3D", classes=2).fields(), CLIP, "data", 0, {}, 1, seed, "d/derive-1")
+        start = {"start": {"distances": {"conv_1a": 9.0, "mixed_5c": distance, "logits": 9.0}}}
+        store.write(training, {"state": "s", "epochs": [], **start}, about=about("S3D"), made={})
+        add_accuracy(store, "S3D", [True] * 10, seed=seed, training=training.digest)
+    add_accuracy(store, "I3D", [True] * 10)
+    rows = load_results(store.root).set_index("variant")
+    assert rows.start_distance["S3D"] == pytest.approx(0.3)
+    assert np.isnan(rows.start_distance["I3D"])
 
 
 def test_seeds_are_averaged_and_processes_are_the_unit_of_latency(store: Store) -> None:

@@ -31,7 +31,8 @@ def invented_row(name: str, **changes: Any) -> dict[str, Any]:
     macs = int((2.2 + 0.07 * price * (SHARES * in_3d).sum()) * 1e9)
     row = {
         "variant": variant.name, "units": units, "gating": name.endswith("-G"), "width": 0.25, "classes": 12,
-        "clip": "16x64x64", "published": np.nan, "params": int(374_000 + 35_000 * price * in_3d.sum()),
+        "clip": "16x64x64", "published": np.nan, "start_distance": np.nan,
+        "params": int(374_000 + 35_000 * price * in_3d.sum()),
         "weights": 370_000, "macs": macs, "activation_bytes": 10_000_000,
         "data": "motion", "data_digest": "0123456789abcdef",
         "recipe": "10 epochs, batch 32, bf16", "recipe_key": "ab12", "view": "centre crop, 1 view", "order": "normal",

@@ -46,6 +46,7 @@ COLUMNS = (
         "data_digest",
         "recipe",
         "recipe_key",
+        "start_distance",
         "view",
         "order",
         "seeds",
@@ -60,6 +61,8 @@ COLUMNS = (
 """Accuracies are fractions, costs counts of one clip, latencies milliseconds a batch; what is not measured is NaN.
 
 `units` is empty, `gating` false and `width` NaN for what has no such thing: networks that are not the paper's family's.
+`start_distance` is how far a derived network's features were from its source's before training: at the trunk's end, the
+norm of the difference over the norm of the source's, the mean over trainings; NaN for what was not derived.
 `published` is text, what others measured of the network under a protocol of their own, and not comparable with `top1`.
 """
 
@@ -93,7 +96,9 @@ def load_table(path: str | Path, sweep: str | None = None) -> Table:
     recipes = _recipes(everything["accuracy"])
     # Of one network counted in two ways the newest count is shown.
     costs = {_identity(record): record for record in _oldest_first(records["cost"])}
-    accuracies = [_Accuracy(store, group, recipes) for group in _grouped(records["accuracy"], _accuracy_protocol)]
+    starts = {record.key: _start_distance(record) for record in everything["training"]}
+    groups = _grouped(records["accuracy"], _accuracy_protocol)
+    accuracies = [_Accuracy(store, group, recipes, starts) for group in groups]
     latencies = [_latency_columns(group) for group in _grouped(records["latency"], _latency_protocol)]
     return _join(costs, accuracies, latencies, _order(store, sweep))
 
@@ -160,11 +165,14 @@ def _latency_protocol(record: Record) -> Any:
 class _Accuracy:
     """The accuracies of one variant under one protocol: all seeds, each with the held-out clips of all folds."""
 
-    def __init__(self, store: Store, records: list[Record], recipes: Mapping[str, str]) -> None:
+    def __init__(
+        self, store: Store, records: list[Record], recipes: Mapping[str, str], starts: Mapping[str, float]
+    ) -> None:
         self.recipe = recipes[records[0].about["recipe_key"]]
         self.identity = _identity(records[0])
         seeds = _complete_seeds(records)
         chosen = [record for group in seeds for record in group]
+        self.start = float(np.mean([starts.get(record.depends_on.get("training", ""), np.nan) for record in chosen]))
         arrays = [[store.read_arrays(record) for record in group] for group in seeds]
         self.correct = np.stack([_joined(group, 1) for group in arrays])
         self.groups = np.concatenate([each["groups"] for each in arrays[0]]).astype(np.int64)
@@ -178,6 +186,7 @@ class _Accuracy:
             "data_digest": records[0].depends_on["data"],
             "recipe": self.recipe,
             "recipe_key": about["recipe_key"],
+            "start_distance": self.start,
             "view": f"{view['crop']} crop, {view['views']} view, {view['precision']}",
             "order": about["order"],
             "seeds": len(seeds),
@@ -205,6 +214,13 @@ def _complete_seeds(records: list[Record]) -> list[list[Record]]:
 def _joined(folds: Collection[Mapping[str, Any]], k: int) -> NDArray[np.bool_]:
     """bool (clips,): was the label among the k most probable, over the clips of all folds."""
     return np.concatenate([topk_correct(each["log_probabilities"], each["labels"], k) for each in folds])
+
+
+def _start_distance(training: Record) -> float:
+    """At the end of the trunk, where a network was derived and the distance was taken; else NaN."""
+    distances = training.measured.get("start", {}).get("distances", {})
+    stages = [stage for stage in distances if stage != "logits"]
+    return float(distances[stages[-1]]) if stages else np.nan
 
 
 def _latency_columns(records: list[Record]) -> tuple[Identity, dict[str, Any]]:

@@ -124,6 +124,16 @@ def _latency_line(table: pd.DataFrame) -> str:
     return "Latency: " + ", ".join(words) + "."
 
 
+def start_lines(table: pd.DataFrame) -> list[str]:
+    """For under a table with derived networks: what `Began at` means."""
+    if "start_distance" not in table or table["start_distance"].isna().all():
+        return []
+    return [
+        "Began at: how far a derived network's features were from its source's before training, at the trunk's end: "
+        "the norm of the difference over the norm of the source's."
+    ]
+
+
 def published_lines(table: pd.DataFrame) -> list[str]:
     """For under a table: whose the accuracies are that were not measured here. None where there are none."""
     sources = sorted({published_parts(text)[2] for text in table.get("published", pd.Series(dtype=object)).dropna()})

@@ -26,6 +26,7 @@ from tradeoff.report.protocols import (
     published_lines,
     published_parts,
     split_protocols,
+    start_lines,
 )
 from tradeoff.variants import UNITS
 
@@ -76,6 +77,8 @@ def display_table(table: pd.DataFrame) -> pd.DataFrame:
     for column in (*_VARYING, *(name for name in (*INPUT, *LATENCY) if name not in _VARYING)):
         if column in table and table[column].dropna().nunique() > 1:
             columns[_VARYING.get(column, column).capitalize()] = [_cell(value) for value in table[column]]
+    if "start_distance" in table and table["start_distance"].notna().any():
+        columns["Began at"] = [MISSING if pd.isna(value) else f"{value:.2f}" for value in table["start_distance"]]
     columns["Frontier"] = [_marked(row) for row in marks.to_dict("records")]
     if "published" in table and table["published"].notna().any():
         parts = [(MISSING, "") if pd.isna(text) else published_parts(text)[:2] for text in table["published"]]
@@ -137,7 +140,7 @@ def _numeric(column: pd.Series[Any]) -> bool:
 
 def markdown(table: pd.DataFrame) -> str:
     """The table of one protocol, and the protocol under it."""
-    notes = "".join(f"- {line}\n" for line in [*protocol_lines(table), *published_lines(table)])
+    notes = "".join(f"- {line}\n" for line in [*protocol_lines(table), *start_lines(table), *published_lines(table)])
     return f"{markdown_table(display_table(table))}\n{notes}"
 
 
@@ -150,7 +153,7 @@ def csv(table: pd.DataFrame) -> str:
 def rich_table(table: pd.DataFrame, title: str | None = None) -> rich.table.Table:
     """The table of one protocol for the terminal, with the protocol as its caption."""
     shown = display_table(table).drop(columns="3D units")  # the name says it, and a terminal is narrow
-    caption = [*protocol_lines(table), *published_lines(table)]
+    caption = [*protocol_lines(table), *start_lines(table), *published_lines(table)]
     if PUBLISHED in shown:
         told = shown[PUBLISHED].str.rstrip(")").str.split(" (", n=1, regex=False, expand=True)
         shown[PUBLISHED] = told[0]

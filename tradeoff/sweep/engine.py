@@ -276,7 +276,7 @@ class Engine:
         if self.plan.sweep.train is None:
             assert weights is not None
             return {"recipe": f"none, checkpoint {weights.digest}", "recipe_key": weights.digest}
-        start = f", from checkpoint {weights.digest}" if weights else ""
+        start = f", from {Path(weights.origin).name} (checkpoint {weights.digest})" if weights else ""
         threads = f", CPU threads: {torch.get_num_threads()}" if self.plan.device.type == "cpu" else ""
         flips = ", mirrored at random" if self.plan.description and self.plan.description.flips else ""
         summary = self.plan.sweep.train.summary(self.plan.precision) + threads + flips + start
