@@ -124,6 +124,12 @@ def test_the_labels_are_those_of_the_released_network() -> None:
         (("classify", "{i3d}", "--weights", "{i3d}", "--variant", "S3D"), "derive it"),
         (("classify", "{i3d}", "--weights", "{i3d}", "--variant", "I3D(norm_eps=0.01)"), "norm_eps=0.001"),
         (("classify", "{i3d}", "--weights", "{i3d}", "--sampling", "all"), "use middle or even"),
+        (("classify", "{i3d}", "--weights", "{i3d}", "--variant", "I3D(classes=4)", "--derive"), "leave classes out"),
+        (("weights", "convert", "{i3d}", ".", "--force"), "is a folder"),
+        (("weights", "convert", "{i3d}", "a" * 300), "cannot be written"),
+        (("train", "I3D", "--weights", "{i3d}", "--width", "1"), "width=1.0 would be another network"),
+        (("train", "I3D", "--derive"), "derive is given without weights"),
+        (("train", "I3D", "--width", "0"), "width"),
     ],
 )
 def test_bad_input_is_one_sentence(tool: Tool, i3d: str, arguments: tuple[str, ...], part: str) -> None:
@@ -157,3 +163,13 @@ def test_a_sweep_trains_what_it_derives_and_says_how_far_it_began(tool: Tool, i3
     sweep.write_text(sweep.read_text().replace("train: {epochs: 1, precision: float32}", "train: none\nderive: true"))
     code, _, err = tool("sweep", str(sweep))
     assert code == 2 and "tell 3 classes apart and the data set has 16" in err
+
+
+def test_weights_are_not_graded_on_other_classes(tool: Tool, tmp_path: Path) -> None:
+    """As many classes as the data has, and not the same ones."""
+    variant = Variant.parse("I2D", width=0.0625, classes=16)
+    labels = tuple(f"label {number}" for number in range(16))
+    (tmp_path / "w.pt").write_bytes(checkpoint_bytes(build(variant), variant, labels))
+    code, _, err = tool("evaluate", "w.pt", "--clip", "8x32x32")
+    assert code == 2
+    assert "were trained to tell 'label 0'" in err

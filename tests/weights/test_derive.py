@@ -235,3 +235,23 @@ def test_a_checkpoint_does_not_choose_which_code_runs(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="code of a user's: name that variant too"):
             open_weights(tmp_path / "w.pt")
     assert not (tmp_path / "ran").exists()
+
+
+def test_knobs_count_however_the_network_is_named(tmp_path: Path) -> None:
+    weights = trained("I3D(pool_padding=ceil)")
+    path = tmp_path / "w.pt"
+    path.write_bytes(checkpoint_bytes(weights.state, weights.variant))
+    for wrong in ({"pool_padding": "same"}, {"width": 0.25}, {"classes": 9}, {"nonsense": 3}):
+        with pytest.raises(InputError):
+            build(weights=path, **wrong)
+    with pytest.raises(InputError, match="beside a variant"):
+        build(weights.variant, weights=path, classes=9)
+    with pytest.warns(UserWarning, match="pool_padding=ceil"):
+        network = build(weights=path)
+    assert network.head.dropout.p == 0.2  # as without weights, for who trains on
+
+
+def test_bare_weights_have_the_classes_that_their_head_has(tmp_path: Path) -> None:
+    weights = trained("I2D")
+    torch.save(weights.state, tmp_path / "bare.pt")
+    assert open_weights(tmp_path / "bare.pt", Variant.parse("I2D", width=0.125)).variant == weights.variant

@@ -113,3 +113,39 @@ def test_a_file_from_before_zip_files_is_read(tmp_path: Path) -> None:
     path = tmp_path / "old.pt"
     torch.save({"a": torch.arange(3)}, path, _use_new_zipfile_serialization=False)
     assert torch.equal(read_file(path)["a"], torch.arange(3))
+
+
+def test_a_dictionary_that_holds_itself_is_refused(tmp_path: Path) -> None:
+    endless: dict[str, object] = {}
+    endless["a"] = endless
+    path = tmp_path / "endless.ckpt"
+    path.write_bytes(pickle.dumps(endless))
+    with pytest.raises(InputError, match="nested too deeply"):
+        open_weights(path)
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        {"family": "inception", "gating": torch.ones(2)},
+        {"family": "inception", "classes": 10**30},
+        {"family": "inception", "width": float("nan")},
+    ],
+)
+def test_a_checkpoint_of_an_impossible_network_is_refused(variant: dict[str, object], tmp_path: Path) -> None:
+    refused({"format": "tradeoff-checkpoint-1", "variant": variant, "state": {"a": torch.zeros(1)}}, tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int8, torch.complex64])
+def test_numbers_that_would_turn_into_others_are_refused(dtype: torch.dtype, tmp_path: Path) -> None:
+    assert "floating-point numbers are needed" in refused({"a": torch.ones(3).to(dtype)}, tmp_path / "w.pt")
+
+
+def test_sparse_tensors_are_refused(tmp_path: Path) -> None:
+    refused({"a": torch.eye(3).to_sparse()}, tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("path", ["~nosuchuserhere/x.pt", "a" * 300, "a" * 300 + ".pt"])
+def test_what_is_no_path_is_refused(path: str) -> None:
+    with pytest.raises(InputError):
+        open_weights(path)

@@ -93,10 +93,11 @@ def train(
     given = {"epochs": epochs, "batch": batch, "rate": rate}
     recipe = {key: value for key, value in given.items() if value is not None}
     values: dict[str, Any] = {"variants": [variant], "data": data_of(data), "clip": clip, "train": recipe}
-    if weights:
-        values |= {"weights": weights, "derive": derive} | ({"width": width} if width else {})
+    if weights is not None:
+        values |= {"weights": weights} | ({"width": width} if width is not None else {})
     else:
-        values |= {"width": width or 0.25}
+        values |= {"width": 0.25 if width is None else width}
+    values |= {"derive": True} if derive else {}
     name = _sweep_name("train", variant, Path(data).stem, f"seed{seed}")
     chosen = make_sweep_of("train", values | {"name": name, "seeds": [seed], "latency": "none"})
     _measure(chosen, results, device, threads, cache, None, as_json)

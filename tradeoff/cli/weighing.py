@@ -192,6 +192,10 @@ def classify(
     opened = _open(weights, variant)
     wanted = Variant.parse(variant) if variant else opened.variant
     target = match(opened, wanted, named_by(variant, {}), derive)
+    if target.classes != opened.variant.classes:
+        raise InputError(
+            f"weights {weights} tell {opened.variant.classes} classes apart, not {target.classes}: leave classes out"
+        )
     with plain_warnings():
         say_knobs(opened, target, named_by(variant, {}))
     network = network_of(opened, target)
@@ -215,9 +219,14 @@ def _open(weights: str, variant: str | None) -> Weights:
 
 def _write(path: Path, content: bytes, force: bool) -> None:
     """Whole or not at all: what was there stays until the new file is complete."""
-    if path.exists() and not force:
-        raise InputError(f"{path} is there already: name another file, or replace it with --force")
-    part = path.with_name(f".writing-{path.name}")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: name a file in it")
+        if path.exists() and not force:
+            raise InputError(f"{path} is there already: name another file, or replace it with --force")
+        part = path.with_name(f".writing-{path.name}")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be written: {error}") from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)

@@ -153,8 +153,8 @@ class Sweep(BaseModel):
         return [name for entry in self.variants for name in ([entry] if isinstance(entry, str) else entry.names())]
 
     def knobs(self, classes: int) -> dict[str, Any]:
-        """What every variant is given beside its name."""
-        return {"classes": classes} | ({"width": self.width} if self.width != 1.0 else {})
+        """What the sweep itself names of every variant, beside its name; a width that it leaves out is the weights'."""
+        return {"classes": classes} | ({"width": self.width} if "width" in self.model_fields_set else {})
 
     def chosen(self, classes: int) -> list[Variant]:
         """The variants, each once, in the order of the file."""
@@ -168,7 +168,10 @@ class Sweep(BaseModel):
         """A copy whose paths are absolute, relative ones being taken from `base`."""
         update: dict[str, Any] = {"data": self.data and self.data.resolve(base)}
         if self.weights is not None and not is_name(self.weights):
-            update["weights"] = str((base / Path(self.weights).expanduser()).resolve())
+            try:
+                update["weights"] = str((base / Path(self.weights).expanduser()).resolve())
+            except (OSError, RuntimeError, ValueError) as error:
+                raise InputError(f"weights {self.weights} are no path that can be opened: {error}") from error
         return self.model_copy(update=update)
 
 

@@ -81,8 +81,9 @@ class Plan:
             match(self.weights, self.sweep.variant(name, self.classes), named_by(name, knobs), self.sweep.derive)
             for name in self.sweep.names
         ]
-        if self.sweep.train is None:
+        if self.sweep.train is None and self.description is not None:
             _refuse_untrained_heads(self.weights, matched)
+            _refuse_other_labels(self.weights, self.description)
         return list(dict.fromkeys(matched))
 
     @property
@@ -220,3 +221,13 @@ def _refuse_untrained_heads(weights: Weights, variants: Sequence[Variant]) -> No
                 f"weights {weights.origin} tell {weights.variant.classes} classes apart and the data set has "
                 f"{variant.classes}: give a recipe (train: ...) to train a head for them"
             )
+
+
+def _refuse_other_labels(weights: Weights, description: Description) -> None:
+    """Logits of other classes, or in another order, would be graded as if they were the data's."""
+    pairs = zip(weights.labels, description.classes, strict=False)
+    if odd := [(own, other) for own, other in pairs if own != other]:
+        raise InputError(
+            f"weights {weights.origin} were trained to tell {odd[0][0]!r} where data set {description.name} has "
+            f"{odd[0][1]!r}: evaluate them on the classes that they were trained on, in the same order"
+        )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal
 
 from tradeoff.errors import InputError
 from tradeoff.variants import notation
+
+MOST_CLASSES = 1_000_000
 
 Pixels = Literal["unit", "kinetics", "imagenet", "centred"]
 """How pixels are scaled before they reach a network: see `tradeoff.networks.pixels`."""
@@ -131,9 +133,16 @@ class Variant:
     def check_clip(self, frames: int, height: int, width: int) -> None:
         """Raises InputError for a clip that the network cannot take, where that is known beforehand."""
 
+    def with_knobs(self, knobs: Mapping[str, Any]) -> Variant:
+        """A copy with other knobs. Raises InputError for one that the family does not have."""
+        known = {field.name for field in fields(self)}
+        if unknown := sorted(set(knobs) - known):
+            raise InputError(f"variant knob {unknown[0]!r} is unknown: {self.family} has {', '.join(sorted(known))}")
+        return replace(self, **knobs)
+
     def _check_classes(self) -> None:
-        if not isinstance(self.classes, int) or isinstance(self.classes, bool) or self.classes < 1:
-            raise InputError(f"classes {self.classes} is impossible: use a whole number from 1 up")
+        if not isinstance(self.classes, int) or isinstance(self.classes, bool) or not 1 <= self.classes <= MOST_CLASSES:
+            raise InputError(f"classes {self.classes} is impossible: use a whole number from 1 to {MOST_CLASSES}")
 
 
 FAMILIES: dict[str, type[Variant]] = {}

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 import tradeoff.networks
+from tradeoff.errors import InputError
 from tradeoff.variants import InceptionVariant, Variant
 from tradeoff.weights.checkpoints import Weights, open_weights
 from tradeoff.weights.matching import match, named_by
@@ -34,15 +35,18 @@ def build(
         if variant is None:
             raise TypeError("build needs a variant, weights or both")
         return tradeoff.networks.build(variant, **knobs)
+    if isinstance(variant, Variant) and knobs:
+        raise InputError(f"knob {next(iter(knobs))!r} is given beside a variant that has its own: make it part of that")
     wanted = Variant.parse(variant, **knobs) if isinstance(variant, str) else variant
     opened = open_weights(weights, wanted)
+    wanted = wanted or opened.variant.with_knobs(knobs)
     named = named_by(variant, knobs)
-    target = match(opened, wanted or opened.variant, named, derive)
+    target = match(opened, wanted, named, derive)
     say_knobs(opened, target, named)
     return network_of(opened, target)
 
 
-def network_of(weights: Weights, target: Variant, dropout: float = 0.0) -> nn.Module:
+def network_of(weights: Weights, target: Variant, dropout: float | None = None) -> nn.Module:
     """The network of `target`, which `match` gave, in eval mode: loaded, or derived where it is another."""
     from tradeoff.weights.derive import derive, with_fresh_head
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from tradeoff.errors import InputError
 from tradeoff.networks import build
-from tradeoff.variants import CustomVariant, PeerVariant, Variant
+from tradeoff.variants import CustomVariant, InceptionVariant, PeerVariant, Variant
 from tradeoff.weights.fitting import check_fit
 from tradeoff.weights.known import is_name, known_weights, locate
 from tradeoff.weights.layouts import LAYOUTS, sniff
@@ -59,7 +59,8 @@ def open_weights(weights: str | Path, variant: Variant | None = None) -> Weights
     """
     path, origin = locate(weights), str(weights)
     content = read_file(path)
-    if content.get("format") == FORMAT:
+    form = content.get("format")
+    if isinstance(form, str) and form == FORMAT:
         own = _variant_of(content, origin, variant)
         fitted = _fitted(flat_state(_mapping(content, origin), path), own, origin)
         return Weights(origin, "tradeoff", own, fitted, labels=_labels(content, own))
@@ -74,6 +75,8 @@ def open_weights(weights: str | Path, variant: Variant | None = None) -> Weights
             f"weights {origin} are of no known layout ({', '.join(LAYOUTS)}); the first names in it are "
             f"{', '.join(map(repr, list(state)[:3]))}: if they are of a network of ours, name the variant too"
         )
+    if isinstance(variant, InceptionVariant) and (bias := state.get("head.logits.bias")) is not None:
+        variant = replace(variant, classes=max(1, bias.numel()))
     if isinstance(variant, PeerVariant):
         variant = _with_own_classes(variant, state)
         return Weights(origin, "torchvision", variant, _fitted(state, variant, origin))
@@ -152,7 +155,7 @@ def _mapping(content: Mapping[str, Any], origin: str) -> Mapping[str, Any]:
 def _variant_of(content: Mapping[str, Any], origin: str, wanted: Variant | None) -> Variant:
     try:
         own = Variant.from_fields(content["variant"])
-    except (InputError, KeyError, AttributeError, TypeError) as error:
+    except (InputError, KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"weights {origin} describe no known network ({error!r}): name a checkpoint of tradeoff"
         ) from error

