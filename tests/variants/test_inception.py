@@ -274,6 +274,7 @@ def test_a_cut_has_k_units_in_3d_at_its_end(heavy: str, model: str, k: int) -> N
         ("Top-Heavy-I3D-12", "K from 0 to 11"),
         ("Bottom-Heavy-S3D--1", "K from 0 to 11"),
         ("I4D", "did you mean I3D or I2D"),
+        ("S3DD", "did you mean S3D"),  # not torchvision's s3d
         ("resnet", "use I2D"),
         ("", "is unknown"),
         ("Inception-333", "is unknown"),

@@ -154,6 +154,6 @@ def _family_of(head: str, name: str) -> type[Variant]:
         if family.knows(head):
             return family
     others = [each for family in FAMILIES.values() for each in family.names()]
-    if near := difflib.get_close_matches(head.lower(), others, n=2, cutoff=0.7):
+    if near := difflib.get_close_matches(head, others, n=2, cutoff=0.7):
         raise InputError(f"variant {name!r} is unknown: did you mean {' or '.join(near)}?")
     return FAMILIES["inception"]  # its from_name says which names it knows

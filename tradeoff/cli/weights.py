@@ -144,7 +144,7 @@ def derive_weights(
     Example: tradeoff weights derive i3d-kinetics400 S3D --video clip.mp4 --out s3d.pt
     """
     from tradeoff.cli.options import plain_warnings
-    from tradeoff.weights.converting import derivation, derived_bytes
+    from tradeoff.weights.derivation import derivation, derived_bytes
 
     opened = _open(weights, None)
     with plain_warnings():
