@@ -10,8 +10,15 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tradeoff.cli import main
+
+# The same examples each time, so that nobody's change fails for another's bug; `--hypothesis-profile search` looks for
+# new ones.
+settings.register_profile("repeat", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=5000, deadline=None)
+settings.load_profile("repeat")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 Tool = Callable[..., tuple[int, str, str]]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -137,6 +137,7 @@ LONG = "my_nets:make_a_network(depth=3, kinds=[full, flat, separable], text='$x_
 
 
 @given(st.text("ab (,=[]", max_size=120), st.integers(4, 30))
+@example("================ =====", 4)  # a row that is full, and a space
 def test_a_long_name_is_wrapped_and_only_past_its_lines_cut_off(name: str, width: int) -> None:
     whole = wrapped(name, width, lines=None)
     assert whole.replace("\n", "").replace(" ", "") == name.replace(" ", "")

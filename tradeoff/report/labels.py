@@ -23,7 +23,7 @@ def wrapped(name: str, width: int = 26, lines: int | None = 4) -> str:
     rows = [""]
     for piece in re.split(r"(?<=[ (])", name):
         while len(rows[-1] + piece.rstrip()) > width:
-            room = width - len(rows[-1]) if len(piece) > width else 0  # only what fits on no line is cut anywhere
+            room = max(0, width - len(rows[-1])) if len(piece) > width else 0  # cut anywhere: only what fits on no line
             rows[-1:] = [rows[-1] + piece[:room], ""]
             piece = piece[room:]
         rows[-1] += piece
