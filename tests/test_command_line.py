@@ -146,15 +146,6 @@ def test_cost_agrees_with_fvcore(tool: Tool) -> None:
     assert "max_pool3d" in row["fvcore_unsupported"]
 
 
-def test_latency_of_a_variant(tool: Tool) -> None:
-    code, out, _ = tool(
-        "latency", "I2D", "--clip", "8x32x32", "--width", "0.125", "--seconds", "0.05", "--processes", "1", "--json"
-    )
-    assert code == 0
-    (row,) = json.loads(out)
-    assert row["low_ms"] <= row["latency_ms"] <= row["high_ms"]
-
-
 @pytest.mark.parametrize(
     ("change", "parts"),
     [

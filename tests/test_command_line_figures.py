@@ -1,17 +1,19 @@
-"""`tradeoff report --figure` as a user meets it."""
+"""`tradeoff report --figure` and `--runtime` as a user meets them."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 import torch
 
 from tradeoff import Variant, build
+from tradeoff.records.keys import latency_key
+from tradeoff.records.store import Store
 from tradeoff.weights import checkpoints
 from tradeoff.weights.checkpoints import checkpoint_bytes
 
@@ -115,3 +117,63 @@ def test_a_report_of_sweeps_says_that_weights_are_none(tool: Tool, tmp_path: Pat
     tool(*DRAW, "--weights", save(tmp_path / "mine.pt"))
     code, _, err = tool("report")
     assert code == 2 and "holds no sweep" in err
+
+
+def record_latencies(root: Path, latencies: Mapping[tuple[str, str], float]) -> None:
+    """A sweep called `mine`: each variant and runtime in two processes of one latency, in float32."""
+    store = Store(root).prepare()
+    keys = []
+    for (name, runtime), latency in latencies.items():
+        variant = Variant.parse(name, width=0.25)
+        layout = "channels_last_3d" if runtime == "eager" else "contiguous"
+        protocol = {"batch": 1, "precision": "float32", "layout": layout, "runtime": runtime, "threads": 2}
+        for replicate in range(2):
+            key = latency_key(variant.fields(), "8x32x32", protocol, {"device": "cpu X"}, "digest", replicate)
+            measured = {"median_ms": latency, "low_ms": latency, "high_ms": latency}
+            store.write(key, measured, about={"variant": variant.fields(), "clip": "8x32x32"}, made={})
+            keys.append(key.digest)
+    store.write_sweep("mine", {"latency": keys})
+
+
+def test_deployments_from_records_to_files(tool: Tool, tmp_path: Path) -> None:
+    times = {("I2D", "eager"): 4.0, ("I2D", "openvino"): 2.0, ("I3D", "eager"): 9.0, ("I3D", "openvino"): 6.0}
+    record_latencies(tmp_path / "results/local", times)
+    code, out, _ = tool("report", "--pareto")
+    assert code == 0
+    written = sorted(path.name for path in (tmp_path / "reports/local").iterdir())
+    assert written == [f"mine_deployments.{kind}" for kind in ("csv", "md", "png", "svg")]
+    assert "mine has no accuracy: the frontier over the fastest deployments cannot be drawn; " in out
+    assert "for one runtime by itself add --runtime NAME, of eager, openvino\n" in out
+    text = (tmp_path / "reports/local/mine_deployments.md").read_text()
+    assert "| I2D | openvino | float32 | contiguous | 2.00 [2.00, 2.00] | – | 2.00 | – |" in text  # noqa: RUF001
+
+    code, out, _ = tool("report", "--runtime", "openvino", "--json")
+    document = json.loads(out)["mine"]
+    assert [(row["variant"], row["latency_ms"]) for row in document["rows"]] == [("I2D", 2.0), ("I3D", 6.0)]
+    assert [Path(path).name for path in document["paths"]] == ["mine_openvino.md", "mine_openvino.csv"]
+
+
+def test_of_several_sweeps_those_that_have_the_runtime_are_reported(tool: Tool, tmp_path: Path) -> None:
+    record_latencies(tmp_path / "results/local", {("I2D", "eager"): 4.0, ("I2D", "openvino"): 2.0})
+    Store(tmp_path / "results/local").write_sweep("other", {"latency": []})
+    code, out, _ = tool("report", "--runtime", "openvino", "--json")
+    assert (code, list(json.loads(out))) == (0, ["mine"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (
+            ["--runtime", "tensorrt"],
+            "'tensorrt' was not timed in results folder results/local: use eager, best",
+        ),
+        (["--runtime", "tensorrt", "--sweep", "mine"], "was not timed in sweep mine: use eager, best"),
+        (["--figure", "temporal-weights", "--runtime", "eager"], "--runtime means nothing with --figure"),
+    ],
+)
+def test_a_runtime_that_is_not_there(tool: Tool, tmp_path: Path, arguments: list[str], part: str) -> None:
+    record_latencies(tmp_path / "results/local", {("I2D", "eager"): 4.0})
+    code, out, err = tool("report", *arguments)
+    assert (code, out) == (2, "")
+    assert part in err
+    assert not (tmp_path / "reports").exists()

@@ -6,7 +6,7 @@ import torch
 
 from tradeoff.errors import InputError
 
-DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"float32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
@@ -24,10 +24,11 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return "bf16" if able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16") else "float32"
 
 
-def forbid_tf32() -> None:
-    """Make float32 mean float32 on CUDA too, where cuDNN would round the inputs of convolutions to 10 bits."""
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
+def allow_tf32(allowed: bool) -> None:
+    """Whether float32 convolutions and matrix products on CUDA may round their inputs to 10 bits; if not, float32 means
+    float32 there too."""
+    torch.backends.cudnn.allow_tf32 = allowed
+    torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

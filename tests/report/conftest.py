@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 
 from tradeoff.variants import Variant
 
+Setting = tuple[str, str, str]  # runtime, precision, layout
 FIGURE4 = (
     "I2D",
     *(f"{heavy}-Heavy-{model}-{k}" for model in ("I3D", "S3D") for heavy in ("Bottom", "Top") for k in (2, 4, 7, 9)),
@@ -41,6 +42,10 @@ def invented_row(name: str, **changes: Any) -> dict[str, Any]:
         "device": "cpu EPYC", "runtime": "eager", "precision": "float32", "layout": "channels_last_3d", "threads": 2,
         "batch": 1, "processes": 3, "latency_ms": 5 + macs / 4e8, "latency_low_ms": 0.96 * (5 + macs / 4e8),
         "latency_high_ms": 1.05 * (5 + macs / 4e8), "latency_interval": "Student t on logarithms", "load": 0.2,
+        "cache": "warm", "views": "1x1", "steady_processes": 3, "latency_outcome": "", "host_ms": 6 + macs / 4e8,
+        "host_low_ms": 5 + macs / 4e8, "host_high_ms": 7 + macs / 4e8, "video_ms": 6 + macs / 4e8,
+        "first_pass_ms": 90.0, "prepare_s": 0.5, "clips_per_second": 120.0, "throughput_batch": 4,
+        "peak_memory_bytes": 400_000_000, "output_error": 0.0, "matrix_fraction": 0.25, "bound": "compute",
     }  # fmt: skip
     return row | changes
 
@@ -66,10 +71,66 @@ def invented_mixture(*names: str, **changes: Any) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-NO_LATENCY: dict[str, Any] = {
-    **dict.fromkeys(("device", "runtime", "precision", "layout", "latency_interval")),
-    **dict.fromkeys(("threads", "batch", "processes", "latency_ms", "latency_low_ms", "latency_high_ms"), np.nan),
+SETTINGS: dict[tuple[str, str, str], float] = {
+    ("eager", "float32", "contiguous"): 1.3,
+    ("eager", "float32", "channels_last_3d"): 1.0,
+    ("eager", "bf16", "channels_last_3d"): 0.9,
+    ("compile", "float32", "channels_last_3d"): 0.8,
+    ("compile", "bf16", "channels_last_3d"): 0.55,
+    ("compile-frozen", "float32", "channels_last_3d"): 0.7,
+    ("compile-frozen", "bf16", "channels_last_3d"): 0.5,
+    ("onnxruntime", "float32", "contiguous"): 0.75,
+    ("openvino", "float32", "contiguous"): 0.6,
+    ("openvino", "bf16", "contiguous"): 0.4,
+    ("openvino", "fp16", "contiguous"): 0.62,
 }
+"""Eleven settings, and what each makes of a latency in eager float32."""
+
+
+def invented_deployments(latencies: Mapping[str, Mapping[Setting, float | None]], **changes: Any) -> pd.DataFrame:
+    """A row a variant and setting with the latency given, within 4 % each way; None is out of memory."""
+    rows = []
+    for name, by_setting in latencies.items():
+        for (runtime, precision, layout), latency in by_setting.items():
+            own: dict[str, Any] = {"runtime": runtime, "precision": precision, "layout": layout}
+            rows.append(invented_row(name, **own | (_timed(latency) if latency else OUT_OF_MEMORY) | changes))
+    return pd.DataFrame(rows)
+
+
+def _timed(latency: float) -> dict[str, Any]:
+    own = {"latency_ms": latency, "latency_low_ms": 0.96 * latency, "latency_high_ms": 1.04 * latency}
+    own |= {"host_ms": latency + 1, "video_ms": latency + 1, "clips_per_second": 1200 / latency}
+    return own | {"processes": 8, "steady_processes": 8}
+
+
+def invented_grid() -> pd.DataFrame:
+    """Four variants in eleven settings: separable ones gain less from openvino, so that I3D overtakes S3D there."""
+    eager = {"I2D": 8.4, "Fast-S3D": 11.5, "S3D": 19.0, "I3D": 22.0}
+    latencies: dict[str, dict[Setting, float | None]] = {}
+    for name, latency in eager.items():
+        slower = {"openvino": 1.7, "compile": 1.1} if "S3D" in name else {}
+        latencies[name] = {
+            setting: latency * share * slower.get(setting[0], 1.0) for setting, share in SETTINGS.items()
+        }
+    latencies["I3D"]["compile", "bf16", "channels_last_3d"] = None
+    return invented_deployments(latencies)
+
+
+NO_LATENCY: dict[str, Any] = {
+    **dict.fromkeys(("device", "runtime", "precision", "layout", "latency_interval", "cache", "views", "bound")),
+    **dict.fromkeys(("threads", "batch", "processes", "latency_ms", "latency_low_ms", "latency_high_ms"), np.nan),
+    **dict.fromkeys(("steady_processes", "host_ms", "host_low_ms", "host_high_ms", "video_ms", "first_pass_ms")),
+    **dict.fromkeys(("prepare_s", "clips_per_second", "throughput_batch", "peak_memory_bytes"), np.nan),
+    **dict.fromkeys(("output_error", "matrix_fraction"), np.nan),
+}
+OUT_OF_MEMORY: dict[str, Any] = {
+    **dict.fromkeys(
+        ("latency_ms", "latency_low_ms", "latency_high_ms", "host_ms", "video_ms", "clips_per_second", "prepare_s",
+         "throughput_batch", "peak_memory_bytes", "matrix_fraction", "first_pass_ms", "output_error",
+         "steady_processes"), np.nan
+    ),
+    "latency_interval": None, "bound": None, "latency_outcome": "out of memory", "processes": 0,
+}  # fmt: skip
 NO_ACCURACY: dict[str, Any] = {
     **dict.fromkeys(("data", "data_digest", "recipe", "recipe_key", "view", "order", "interval")),
     **dict.fromkeys(("seeds", "folds", "test_clips", "top1", "top1_low", "top1_high", "top5"), np.nan),
@@ -89,6 +150,16 @@ def mixture() -> Callable[..., pd.DataFrame]:
 @pytest.fixture
 def figure4() -> pd.DataFrame:
     return invented_table(*FIGURE4)
+
+
+@pytest.fixture
+def deployments() -> Callable[..., pd.DataFrame]:
+    return invented_deployments
+
+
+@pytest.fixture
+def grid() -> pd.DataFrame:
+    return invented_grid()
 
 
 @pytest.fixture

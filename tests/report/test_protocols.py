@@ -103,3 +103,39 @@ def test_a_row_without_a_width_is_not_doubled(mixture: Make, no_accuracy: dict[s
     rows = stacked(mixture("r3d_18"), mixture("r3d_18", **no_accuracy), mixture("mc3_18", **no_accuracy).iloc[2:])
     (part,) = split_protocols(rows)
     assert part["variant"].tolist() == ["I2D", "S3D", "r3d_18", "mc3_18"]
+
+
+def test_what_is_unusual_about_a_latency_is_said(table: Make) -> None:
+    plain = protocol_lines(table("I2D", "I3D"))[-1]
+    assert plain == (
+        "Latency: cpu EPYC, eager, float32, channels_last_3d, 2 threads, batch 1, 3 processes, interval: Student t on "
+        "logarithms, timed: the forward pass, clips on the device already."
+    )
+    unusual = protocol_lines(table("I2D", cache="cold", views="10x3", processes=8, steady_processes=6))[-1]
+    assert "batch 1, cold caches, 10x3 views a video (clips x crops), 8 processes, never steady in 2 of 8 " in unusual
+    assert "1 process: a quick look," in protocol_lines(table("I2D", processes=1, steady_processes=np.nan))[-1]
+    mixed = stacked(table("I2D", processes=1, steady_processes=1), table("I3D"))
+    assert "1 to 3 processes (1: a quick look)," in protocol_lines(mixed)[-1]
+
+
+def test_old_records_are_quiet_about_steadiness(table: Make) -> None:
+    assert "steady" not in protocol_lines(table("I2D", steady_processes=np.nan))[-1]
+    old = table("I2D", "I3D").drop(columns=["cache", "views", "steady_processes", "latency_outcome"])
+    assert protocol_lines(old) == protocol_lines(table("I2D", "I3D"))
+    (part,) = split_protocols(old)
+    assert part["variant"].tolist() == ["I2D", "I3D"]
+
+
+def test_caches_and_views_are_kept_apart_and_named(table: Make) -> None:
+    rows = stacked(table("I2D"), table("I2D", cache="cold"))
+    assert protocol_names(split_protocols(rows)) == ["warm-cache", "cold-cache"]
+    rows = stacked(table("I2D"), table("I2D", views="10x3"))
+    assert protocol_names(split_protocols(rows)) == ["1x1-views", "10x3-views"]
+    rows = stacked(table("I2D"), table("I2D", batch=8))
+    assert protocol_names(split_protocols(rows)) == ["batch-1", "batch-8"]
+
+
+def test_out_of_memory_is_what_the_latency_line_says_where_there_is_nothing_else(table: Make) -> None:
+    lost = table("I2D", latency_ms=np.nan, latency_outcome="out of memory", processes=0)
+    assert protocol_lines(lost)[-1] == "Latency: out of memory."
+    assert "3 processes," in protocol_lines(stacked(lost, table("I3D")))[-1]

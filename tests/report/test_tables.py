@@ -85,6 +85,7 @@ def test_markdown_escapes_bars() -> None:
 
 def test_csv_reads_back_unrounded(figure4: pd.DataFrame) -> None:
     back = pd.read_csv(io.StringIO(csv(figure4)))
+    back["latency_outcome"] = back["latency_outcome"].astype(object).fillna("")
     pd.testing.assert_frame_equal(back[figure4.columns.tolist()], figure4, check_dtype=False)
     assert back["on_frontier_macs"].sum() >= 1
 
@@ -200,3 +201,11 @@ def test_order_differences_of_networks_without_a_width(mixture: Make) -> None:
     rows = pd.concat([mixture("r3d_18"), mixture("r3d_18", order="reversed")], ignore_index=True)
     found = order_differences(rows, {index: right(0.5) for index in rows.index})
     assert [each.variant for each in found] == ["I2D, reversed", "S3D, reversed", "r3d_18, reversed"]
+
+
+def test_out_of_memory_stands_where_the_latency_would(table: Make) -> None:
+    lost = table("I3D", latency_ms=np.nan, latency_outcome="out of memory", processes=0)
+    shown = display_table(pd.concat([table("I2D"), lost], ignore_index=True))
+    assert shown["Latency ms [95 %]"].tolist()[1] == "out of memory"
+    assert "Processes" not in shown  # none came to an end, which is no other protocol
+    assert "latency" not in shown["Frontier"].tolist()[1]

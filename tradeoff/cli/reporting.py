@@ -23,7 +23,7 @@ DEFAULT_WEIGHTS = "i3d-kinetics400"
 
 @app.command()
 def report(
-    pareto: Annotated[bool, typer.Option("--pareto", help="Draw the speed-accuracy figure too (PNG and SVG).")] = False,
+    pareto: Annotated[bool, typer.Option("--pareto", help="Draw the figures too (PNG and SVG).")] = False,
     name: Annotated[
         str | None, typer.Option("--sweep", help="Only this sweep; default: each sweep, one by one.")
     ] = None,
@@ -31,6 +31,13 @@ def report(
     out: Annotated[Path, typer.Option("--out", help="Where figures and tables are written.")] = LOCAL_REPORTS,
     against: Annotated[
         str | None, typer.Option(help="Differences in accuracy are given to this variant; default: I2D, else I3D.")
+    ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            help="Only latencies of this runtime (eager, openvino, ...), or best: of each variant the fastest setting. "
+            "Default: all that there are, side by side."
+        ),
     ] = None,
     figure: Annotated[
         str | None,
@@ -54,7 +61,11 @@ def report(
     """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder; or, with
     --figure, one figure of trained weights.
 
+    Where a sweep timed several runtimes, precisions or layouts: all deployments, and the frontier over the fastest.
+
     Example: tradeoff report --pareto --sweep bottom_heavy
+
+    Example: tradeoff report --pareto --sweep bottom_heavy --runtime openvino
 
     Example: tradeoff report --figure temporal-weights --weights i3d-kinetics400
     """
@@ -63,9 +74,11 @@ def report(
         _refuse("without --figure", {"--weights": weights, "--variant": variant})
         from tradeoff.report.run import report_sweeps
 
-        written = report_sweeps(results, out, name, pareto=pareto, against=against)
+        written = report_sweeps(results, out, name, pareto=pareto, against=against, runtime=runtime)
     else:
-        _refuse("with --figure", {"--sweep": name, "--pareto": pareto or None, "--against": against})
+        _refuse(
+            "with --figure", {"--sweep": name, "--pareto": pareto or None, "--against": against, "--runtime": runtime}
+        )
         written = _draw_weights(figure, weights, variant, results, out)
     if as_json:
         print_json({each: found.as_record() for each, found in written.items()})

@@ -151,6 +151,9 @@ def _measure(
 
     plan = plan_of(chosen, device, threads)
     kinds = tuple(kind for kind in KINDS if not only or kind in only)
+    if "latency" in kinds:
+        for sentence in plan.settings[1]:
+            sys.stderr.write(f"latency leaves out: {sentence}\n")
     try:
         with Reporter() as reporter:
             outcome = Engine(plan, Store(results), cache_of(cache), reporter).run(kinds)
@@ -161,9 +164,10 @@ def _measure(
     if as_json:
         print_json({"sweep": chosen.name, **outcome.as_record(), "rows": rows.to_dict("records")})
     else:
-        from tradeoff.report.tables import rich_tables
+        from tradeoff.report.run import sweep_tables
 
-        print_renderables([*rich_tables(rows, chosen.name), *outcome.lines()])
+        tables, note = sweep_tables(rows, chosen.name)
+        print_renderables([*tables, *([note] if note else []), *outcome.lines()])
         print_renderables([f"draw it: tradeoff report --pareto --sweep {chosen.name}{_results_option(results)}"])
     if outcome.failures:
         raise typer.Exit(1)

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tradeoff.cli.app import app
 from tradeoff.cli.options import Classes, Clip, Device, Json, Threads, Width, make_sweep_of, plan_of
-from tradeoff.console import print_rows
+from tradeoff.console import print_renderables, print_rows
 
 if TYPE_CHECKING:
+    from tradeoff.measure.latency import Timing
     from tradeoff.sweep.file import Sweep
+    from tradeoff.sweep.plan import Plan
 
 
-LATENCY_HEADINGS = {
+HEADINGS = {
     "variant": "variant",
-    "units": "units",
-    "latency_ms": "median ms",
-    "low_ms": "low",
-    "high_ms": "high",
-    "passes": "passes",
-    "interval": "interval",
+    "setting": "runtime",
+    "precision": "precision",
+    "layout": "layout",
+    "latency": "ms [95 %]",
+    "host": "host ms",
+    "clips_per_second": "clips/s",
+    "peak_mb": "peak MB",
+    "error": "error",
+    "matrix": "matrix rate",
+    "bound": "bound",
+    "prepare_s": "prepare s",
+    "steady": "steady",
 }
 
 
@@ -31,37 +41,122 @@ def latency(
     clip: Clip = "16x64x64",
     width: Width = 1.0,
     classes: Classes = 400,
-    batch: Annotated[int, typer.Option(help="Clips at once.")] = 1,
-    precision: Annotated[str, typer.Option(help="float32, bf16 or fp16.")] = "float32",
-    layout: Annotated[str, typer.Option(help="channels_last_3d or contiguous.")] = "channels_last_3d",
-    seconds: Annotated[float, typer.Option(help="Sampling time a process.")] = 2.0,
-    processes: Annotated[int, typer.Option(help="Fresh processes; each is one replicate.")] = 3,
+    runtime: Annotated[
+        str, typer.Option(help="eager, compile, compile-frozen, onnxruntime, openvino, tensorrt; a,b; or all.")
+    ] = "eager",
+    precision: Annotated[str, typer.Option(help="float32 (fp32), tf32, bf16, fp16; a,b; or all.")] = "float32",
+    layout: Annotated[str, typer.Option(help="channels_last_3d, contiguous; a,b; all; or each runtime's.")] = "auto",
+    batch: Annotated[str, typer.Option(help="Clips at once; 1,8 for several.")] = "1",
+    views: Annotated[str, typer.Option(help="Of a video, clips x crops: time per video is that many.")] = "1x1",
+    cache: Annotated[str, typer.Option(help="warm, or cold: caches are overwritten before each pass.")] = "warm",
+    throughput: Annotated[str, typer.Option(help="Other batch sizes to measure clips/s and memory at.")] = "4",
+    target: Annotated[float, typer.Option(help="Pass until the median is known to within this fraction.")] = 0.01,
+    seconds: Annotated[float, typer.Option(help="Or until this long is spent, a process and phase.")] = 10.0,
+    processes: Annotated[int, typer.Option(help="Fresh processes; each is one replicate, 1 is a quick look.")] = 8,
     device: Device = "cpu",
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Time variants with random weights in fresh processes. Keep the machine idle meanwhile.
+    """Time variants with random weights in fresh processes, in any runtime, precision and layout; the fastest first.
+
+    Keep the machine idle meanwhile. Ends with exit code 1 when one could not be timed.
 
     Example: tradeoff latency I3D S3D --clip 16x112x112
+
+    Example: tradeoff latency S3D --runtime all --precision all --clip 16x224x224
     """
-    protocol = {"batch": batch, "precision": precision, "layout": layout, "threads": threads}
-    protocol |= {"seconds": seconds, "processes": processes}
-    values = {"variants": variants, "clip": clip, "width": width, "classes": classes, "latency": protocol}
-    _print_latencies(make_sweep_of("latency", values), device, as_json)
+    axes: dict[str, Any] = {"runtime": _listed(runtime), "precision": _listed(precision), "layout": _listed(layout)}
+    axes |= {"batch": _numbers(batch), "throughput": _numbers(throughput), "views": views, "cache": cache}
+    axes |= {"target": target, "seconds": seconds, "processes": processes, "threads": threads}
+    values = {"variants": variants, "clip": clip, "width": width, "classes": classes, "latency": axes}
+    _time(make_sweep_of("latency", values), device, as_json)
 
 
-def _print_latencies(chosen: Sweep, device: str, as_json: bool) -> None:
-    from tradeoff.measure.environment import device_name
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _numbers(text: str) -> list[Any]:
+    """Whole numbers; what is none stays a text, which the sweep's check refuses by name. Empty: none at all."""
+    return [int(part) if part.isdecimal() else part for part in _listed(text)] if text.strip() else []
+
+
+def _time(chosen: Sweep, device: str, as_json: bool) -> None:
     from tradeoff.measure.latency import latencies
 
-    assert chosen.latency is not None
     plan = plan_of(chosen, device, 0)
-    rows = []
-    for variant in plan.variants:
-        interval, samples = latencies(variant, chosen.shape, chosen.latency, str(plan.device))
-        row = {"variant": variant.name, "units": getattr(variant, "units", ""), "latency_ms": interval.estimate}
-        row |= {"low_ms": interval.low, "high_ms": interval.high, "interval": interval.method, "passes": samples}
-        rows.append(row)
-    protocol = ", ".join(f"{key} {value}" for key, value in chosen.latency.model_dump().items())
-    caption = f"{device_name(plan.device)}, clip {chosen.clip}, width {chosen.width:g}, {protocol}, 95 % interval"
-    print_rows(rows, LATENCY_HEADINGS, caption, as_json)
+    protocols, left_out = plan.settings
+    for sentence in left_out:
+        sys.stderr.write(f"left out: {sentence}\n")
+    timings = latencies(plan.variants, protocols, chosen.shape, str(plan.device), _say)
+    rows = sorted((_row(timing) for timing in timings), key=lambda row: row.get("latency_ms", float("inf")))
+    print_rows(rows if as_json else [_shown(row) for row in rows], HEADINGS, _caption(plan), as_json)
+    failed = [f"FAILED {row['variant']} {row['setting']}: {row['failure']}" for row in rows if row["failure"]]
+    if failed:
+        if not as_json:
+            print_renderables(failed)
+        raise typer.Exit(1)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def _row(timing: Timing) -> dict[str, Any]:
+    """Everything that was measured of one variant and protocol: the columns of the joined table."""
+    from tradeoff.records.latency import timed_columns
+
+    done = [each.values for each in timing.processes if "median_ms" in each.values]
+    protocol = timing.protocol.model_dump(mode="json", exclude={"seconds", "target", "throughput"})
+    row = {"variant": timing.variant.name, **protocol, "setting": timing.protocol.runtime}
+    row |= {"outcome": timing.processes[-1].outcome if timing.processes else "failed", "failure": timing.failure}
+    if not done:
+        return row
+    raw = [each.samples_ms.tolist() for each in timing.processes]
+    return row | timed_columns(done) | {"processes": len(done), "measured": done, "samples_ms": raw}
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as texts, in the columns of `HEADINGS`."""
+    if "latency_ms" not in row:
+        return (
+            dict.fromkeys(HEADINGS, "")
+            | {key: row[key] for key in ("variant", "setting", "precision", "layout")}
+            | {"latency": row["outcome"]}
+        )
+    return {key: row[key] for key in ("variant", "setting", "precision", "layout", "bound")} | {
+        "latency": f"{row['latency_ms']:.4g} [{row['latency_low_ms']:.4g}, {row['latency_high_ms']:.4g}]",
+        "host": f"{row['host_ms']:.4g}",
+        "clips_per_second": f"{row['clips_per_second']:.3g} at {row['throughput_batch']}",
+        "peak_mb": f"{row['peak_memory_bytes'] / 1e6:.0f}",
+        "error": f"{row['output_error']:.1g}",
+        "matrix": f"{100 * row['matrix_fraction']:.0f} %",
+        "prepare_s": f"{row['prepare_s']:.1f}",
+        "steady": f"{row['steady_processes']} of {row['processes']}",
+    }
+
+
+def _caption(plan: Plan) -> str:
+    from tradeoff.measure.environment import device_name
+    from tradeoff.measure.timing.process import IN_TIMED_REGION
+
+    axes = plan.sweep.latency
+    assert axes is not None
+    many = f"{axes.processes} processes, geometric mean of their medians with Student's t on logarithms"
+    quick = "1 process, a quick look: the interval is that of its median, and nothing about other processes"
+    return "\n".join(
+        [
+            f"{device_name(plan.device)}, {_threads(plan)} threads, clip {plan.sweep.clip}, batch "
+            f"{', '.join(map(str, axes.batch))}, width {plan.sweep.width:g}, caches {axes.cache}; random weights.",
+            f"ms: {IN_TIMED_REGION['device']}. {many if axes.processes > 1 else quick}.",
+            f"host ms: {IN_TIMED_REGION['host']}. Error: of the output, relative to eager float32's.",
+            "matrix rate: multiply-adds at the rate of a large matrix product in that precision, over ms; "
+            "bound: what limits the network at that rate and this memory, layer by layer.",
+        ]
+    )
+
+
+def _threads(plan: Plan) -> int:
+    from tradeoff.measure.latency import resolve_threads
+
+    return resolve_threads(plan.settings[0][0]).threads

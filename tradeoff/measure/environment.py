@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import platform
 import re
@@ -12,9 +13,11 @@ from typing import Any
 
 import torch
 
-import tradeoff.measure.latency
+import tradeoff.measure
 import tradeoff.networks
 from tradeoff.errors import InputError
+from tradeoff.measure.runtimes import RUNTIMES
+from tradeoff.measure.runtimes.base import Runtime
 
 
 def resolve_device(name: str) -> torch.device:
@@ -42,12 +45,14 @@ def cpu_name() -> str:
     return str(torch.cpu.get_capabilities().get("cpu_name") or platform.machine())
 
 
-def machine(device: torch.device) -> dict[str, Any]:
-    """What a latency depends on: hardware and library versions. Part of a latency's key."""
+def machine(device: torch.device, runtime: str = "eager") -> dict[str, Any]:
+    """What a latency in a runtime depends on: hardware and library versions. Part of a latency's key."""
     fields: dict[str, Any] = {
         "device": device_name(device),
         "cores": os.cpu_count(),
         "torch": torch.__version__,
+        "torchvision": version("torchvision"),
+        **RUNTIMES[runtime].versions(),
     }
     if device.type == "cuda":
         fields |= {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}  # type: ignore[no-untyped-call]
@@ -72,11 +77,21 @@ def load_average() -> float | None:
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
-def source_digest() -> str:
-    """16 hex digits over the source of the networks and of the timer: a change to either is another latency."""
-    networks = Path(tradeoff.networks.__file__).parent
-    files = [*sorted(networks.glob("*.py")), Path(tradeoff.measure.latency.__file__)]
+def source_digest(runtime: str = "eager") -> str:
+    """16 hex digits over the source of the networks, of the timer and of the runtime: a change to any is another
+    latency, and a change to one runtime is no other latency of another."""
+    measure = Path(tradeoff.measure.__file__).parent
+    folders = (Path(tradeoff.networks.__file__).parent, measure / "timing")
+    files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    shared = [
+        path for path in sorted((measure / "runtimes").glob("*.py")) if path not in map(_source, RUNTIMES.values())
+    ]
     hashed = hashlib.sha256()
-    for path in files:
+    for path in [*files, measure / "latency.py", *shared, _source(RUNTIMES[runtime])]:
         hashed.update(path.name.encode() + b"\0" + path.read_bytes())
     return hashed.hexdigest()[:16]
+
+
+def _source(runtime: Runtime) -> Path:
+    """The one file that a runtime is written in."""
+    return Path(inspect.getfile(type(runtime)))

@@ -1,52 +1,66 @@
-"""How long one batch takes: the median over repeated passes of one fresh process, on a CPU or a CUDA device.
+"""How long one batch takes: fresh processes, each of which warms up until it is steady and times until it is sure.
 
-What is timed: the forward pass in eval mode under inference_mode, the clips already on the device in the layout and
-precision of the protocol. On CUDA the time is the device's, between two events; on a CPU it is the wall clock.
+What is timed, and how, is in `tradeoff.measure.timing`; what executes it in `tradeoff.measure.runtimes`.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from tradeoff.clip_shape import PAPER_CLIP, ClipShape
+from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyProtocol
-from tradeoff.networks import build
-from tradeoff.networks.layout import channels_last_3d
-from tradeoff.precision import DTYPES, forbid_tf32
-from tradeoff.records.statistics import Interval, geometric_mean_interval, median_interval
+from tradeoff.measure.runtimes import RUNTIMES
+from tradeoff.measure.runtimes.base import check
+from tradeoff.measure.timing.process import MEASURED, Measured, time_throughput, time_variant
 from tradeoff.variants import Variant
-
-WARM_UP_SECONDS = 1.0
-MIN_SAMPLES, MAX_SAMPLES = 20, 2000
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Median latency of one batch in one process, milliseconds, with a 95 % interval of that median.
+    """What one process measured of one batch, milliseconds; with a 95 % interval of the median of its passes.
 
-    samples_ms: every timed pass, float32 (n,), in the order they ran.
+    values: everything that goes on the record; `outcome` is `measured` or `out of memory`, which has no figures (NaN).
+    arrays: every pass, float32 (n,) a series, in the order they ran: `samples_ms` are those that count for the median.
     """
 
-    median_ms: float
-    low_ms: float
-    high_ms: float
-    method: str
-    samples_ms: np.ndarray
+    values: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
 
-    def as_record(self) -> dict[str, Any]:
-        return {"median_ms": self.median_ms, "low_ms": self.low_ms, "high_ms": self.high_ms} | {
-            "method": self.method,
-            "samples": len(self.samples_ms),
-        }
+    @property
+    def outcome(self) -> str:
+        return str(self.values["outcome"])
+
+    @property
+    def median_ms(self) -> float:
+        return float(self.values.get("median_ms", np.nan))
+
+    @property
+    def low_ms(self) -> float:
+        return float(self.values.get("low_ms", np.nan))
+
+    @property
+    def high_ms(self) -> float:
+        return float(self.values.get("high_ms", np.nan))
+
+    def summary(self) -> str:
+        """For people, while it is being measured."""
+        if self.outcome != MEASURED:
+            return self.outcome
+        steady = "" if self.values["steady"] else ", never steady"
+        return f"{self.median_ms:.3g} ms [{self.low_ms:.3g}, {self.high_ms:.3g}]{steady}"
+
+    @property
+    def samples_ms(self) -> np.ndarray:
+        return self.arrays.get("samples_ms", np.empty(0, np.float32))
 
 
 def latency(
@@ -54,30 +68,72 @@ def latency(
     clip: ClipShape | tuple[int, int, int] | str = PAPER_CLIP,
     protocol: LatencyProtocol | None = None,
     device: str = "cpu",
+    *,
+    beside: bool = True,
     **knobs: Any,
 ) -> Latency:
-    """Time a variant with random weights in a fresh process, and wait for it.
+    """Time a variant with random weights in one fresh process, and wait for it; `tradeoff.latency("S3D").median_ms`.
 
+    With `beside`, so is what does not change from one process to the next: which convolutions ran, replay as a CUDA
+    graph, and throughput at the protocol's other batch sizes, in a process each.
     The process is spawned, so a script (not a notebook) must call this under `if __name__ == "__main__":`.
-    Raises InputError for an unknown variant; what goes wrong in the process (out of memory) is raised here.
+    Raises InputError for an unknown variant and for what the runtime does not have; WrongOutput for a runtime whose
+    answer is not the network's; RuntimeError for a process that was killed.
     """
     chosen = Variant.parse(variant, **knobs) if isinstance(variant, str) else variant
     shape = ClipShape.of(clip)
     resolved = resolve_threads(protocol or LatencyProtocol())
-    # spawn: a forked process would inherit warm caches and thread pools, and CUDA does not survive a fork.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(time_variant, chosen, shape, resolved, device).result()
+    check(RUNTIMES[resolved.runtime], resolved, torch.device(device))
+    measured: Measured = _in_fresh_process(time_variant, chosen, shape, resolved, device, beside)
+    if measured.values["outcome"] != MEASURED or not beside:
+        return Latency(measured.values, measured.arrays)
+    own = {"clips_per_second": measured.values["clips_per_second"]}
+    rates = [{"batch": resolved.batch, **own, "peak_bytes": measured.values["memory"]["peak_bytes"]}]
+    rates += [_throughput(chosen, shape, resolved, batch, device) for batch in resolved.throughput]
+    return Latency({**measured.values, "throughput": rates}, measured.arrays)
+
+
+@dataclass
+class Timing:
+    """A variant under one protocol: what each process measured, or why one could not (`failure`, in words)."""
+
+    variant: Variant
+    protocol: LatencyProtocol
+    processes: list[Latency] = field(default_factory=list)
+    failure: str | None = None
 
 
 def latencies(
-    variant: Variant, clip: ClipShape, protocol: LatencyProtocol, device: str = "cpu"
-) -> tuple[Interval, int]:
-    """`protocol.processes` fresh processes, one after the other: the latency with its interval over processes (of one:
-    over its passes), and how many passes were timed in all."""
-    timed = [latency(variant, clip, protocol, device) for _ in range(protocol.processes)]
-    medians = [each.median_ms for each in timed]
-    interval = geometric_mean_interval(medians) if len(medians) > 1 else median_interval(timed[0].samples_ms)
-    return interval, sum(len(each.samples_ms) for each in timed)
+    variants: Sequence[Variant],
+    protocols: Sequence[LatencyProtocol],
+    clip: ClipShape,
+    device: str = "cpu",
+    report: Callable[[str], None] = lambda line: None,
+) -> list[Timing]:
+    """Every variant under every protocol, each in its `processes` fresh processes.
+
+    Round by round, so that the processes of one are spread over the whole time that it takes. What fails, or is out of
+    memory, is not tried again. `report` hears a line a process.
+    """
+    timings = [Timing(variant, resolve_threads(protocol)) for protocol in protocols for variant in variants]
+    for replicate in range(max(protocol.processes for protocol in protocols)):
+        for timing in timings:
+            ended = timing.failure or (timing.processes and timing.processes[-1].outcome != MEASURED)
+            if not ended and replicate < timing.protocol.processes:
+                said = _time_once(timing, clip, device, beside=replicate == 0)
+                report(f"{timing.variant.name} {timing.protocol}, process {replicate + 1}: {said}")
+    return timings
+
+
+def _time_once(timing: Timing, clip: ClipShape, device: str, beside: bool) -> str:
+    try:
+        timing.processes.append(latency(timing.variant, clip, timing.protocol, device, beside=beside))
+    except InputError:
+        raise
+    except Exception as error:
+        timing.failure = f"{type(error).__name__}: {error}".splitlines()[0]
+        return timing.failure
+    return timing.processes[-1].summary()
 
 
 def resolve_threads(protocol: LatencyProtocol) -> LatencyProtocol:
@@ -85,56 +141,24 @@ def resolve_threads(protocol: LatencyProtocol) -> LatencyProtocol:
     return protocol.model_copy(update={"threads": protocol.threads or torch.get_num_threads()})
 
 
-def time_variant(variant: Variant, clip: ClipShape, protocol: LatencyProtocol, device_name: str) -> Latency:
-    """Build a variant and time it in this process."""
-    torch.set_num_threads(protocol.threads)
-    torch.manual_seed(0)
-    forbid_tf32()
-    device, dtype = torch.device(device_name), DTYPES[protocol.precision]
-    if device.type == "cuda":
-        torch.cuda.set_device(device)  # events are recorded in the current device's stream
-    layout = getattr(torch, {"contiguous": "contiguous_format"}.get(protocol.layout, protocol.layout))
-    network = build(variant).eval().to(device, dtype)  # contiguous, as it is built
-    if layout is torch.channels_last_3d:
-        channels_last_3d(network)
-    clips = torch.rand(protocol.batch, 3, clip.frames, clip.height, clip.width) * 2 - 1
-    timer = cuda_events if device.type == "cuda" else wall_clock
-    samples = sample(network, clips.to(device, dtype, memory_format=layout), timer, protocol.seconds)
-    interval = median_interval(samples)
-    return Latency(interval.estimate, interval.low, interval.high, interval.method, samples.astype(np.float32))
+def _throughput(
+    variant: Variant, clip: ClipShape, protocol: LatencyProtocol, batch: int, device: str
+) -> dict[str, Any]:
+    at = protocol.model_copy(update={"batch": batch})
+    try:
+        return dict(_in_fresh_process(time_throughput, variant, clip, at, device))
+    except RuntimeError as error:  # a batch too large for the machine does not undo the latency
+        return {"batch": batch, "outcome": str(error).splitlines()[0]}
 
 
-Timer = Callable[[Callable[[], object]], float]
-
-
-def wall_clock(run: Callable[[], object]) -> float:
-    """Milliseconds of one call on the CPU."""
-    start = time.perf_counter_ns()
-    run()
-    return (time.perf_counter_ns() - start) / 1e6
-
-
-def cuda_events(run: Callable[[], object]) -> float:
-    """Milliseconds of one call on the current CUDA stream, between two events recorded in it."""
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-    start.record()
-    run()
-    end.record()
-    end.synchronize()
-    return float(start.elapsed_time(end))
-
-
-@torch.inference_mode()
-def sample(network: nn.Module, clips: Tensor, timer: Timer, seconds: float) -> np.ndarray:
-    """float64 (n,) milliseconds of passes timed one by one after warm-up: as many as fit into `seconds`, within
-    `MIN_SAMPLES` and `MAX_SAMPLES`."""
-    list(_until(lambda: timer(lambda: network(clips)), WARM_UP_SECONDS, 3, MAX_SAMPLES))
-    return np.array(list(_until(lambda: timer(lambda: network(clips)), seconds, MIN_SAMPLES, MAX_SAMPLES)))
-
-
-def _until(once: Callable[[], float], seconds: float, least: int, most: int) -> Iterator[float]:
-    end = time.perf_counter() + seconds
-    count = 0
-    while count < least or (count < most and time.perf_counter() < end):
-        yield once()
-        count += 1
+def _in_fresh_process(
+    function: Callable[..., Any], variant: Variant, clip: ClipShape, protocol: LatencyProtocol, device: str, *more: Any
+) -> Any:
+    # spawn: a forked process would inherit warm caches and thread pools, and CUDA does not survive a fork.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        try:
+            return process.submit(function, variant, clip, protocol, device, *more).result()
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f"the process that timed {variant.name} ({protocol}) was killed: most often, memory ran out"
+            ) from error

@@ -1,28 +1,104 @@
-"""What is timed, and for how long. No torch here."""
+"""What is timed, under which conditions, and for how long. No torch here."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+RUNTIMES = ("eager", "compile", "compile-frozen", "onnxruntime", "openvino", "tensorrt")
+PRECISIONS = ("float32", "tf32", "bf16", "fp16")
+LAYOUTS = ("contiguous", "channels_last_3d")
+ALL = "all"
+
+Runtime = Literal["eager", "compile", "compile-frozen", "onnxruntime", "openvino", "tensorrt"]
+Precision = Annotated[
+    Literal["float32", "tf32", "bf16", "fp16"], BeforeValidator(lambda value: "float32" if value == "fp32" else value)
+]
+Layout = Literal["contiguous", "channels_last_3d"]
+Batch = Annotated[int, Field(ge=1, le=65_536)]
 
 
-class LatencyProtocol(BaseModel):
-    """How a latency is measured. `fields()` is part of its key; `seconds` and `processes` say only how often.
+class Conditions(BaseModel):
+    """What a sweep's latencies have in common, whatever runtime, precision, layout and batch they are of.
 
-    threads: 0 stands for PyTorch's own choice and is resolved before it becomes part of a key.
-    seconds: sampling time a process, after warm-up. processes: how many fresh processes, each one record.
+    threads: of the CPU, pinned to as many cores; 0 stands for PyTorch's own choice and is resolved before it becomes
+        part of a key.
+    cache: warm, as in a loop that does nothing else; cold, with the processor's caches overwritten before each pass.
+    views: of a video, clips x crops, `10x3`: time per video is that many views.
+    target: sampling ends when the interval of a process's median is within this fraction of it,
+    seconds: or when this much time is spent; warm-up may take as much again.
+    processes: how many fresh processes, each one record. One is a quick look.
+    throughput: other batch sizes whose throughput and memory are on the record of the first process too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    batch: int = Field(1, ge=1, le=65_536)
-    precision: Literal["float32", "bf16", "fp16"] = "float32"
-    layout: Literal["contiguous", "channels_last_3d"] = "channels_last_3d"
-    runtime: Literal["eager"] = "eager"
     threads: int = Field(0, ge=0, le=4096)
-    seconds: float = Field(2.0, gt=0, le=3600)
-    processes: int = Field(3, ge=1, le=1000)
+    cache: Literal["warm", "cold"] = "warm"
+    views: str = Field("1x1", pattern=r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$")
+    target: float = Field(0.01, gt=0, lt=1)
+    seconds: float = Field(10.0, gt=0, le=3600)
+    processes: int = Field(8, ge=1, le=1000)
+    throughput: Annotated[tuple[Batch, ...], Field(strict=False)] = (4,)
+
+    @property
+    def views_per_video(self) -> int:
+        clips, crops = self.views.split("x")
+        return int(clips) * int(crops)
+
+
+class LatencyProtocol(Conditions):
+    """How one latency is measured: a point on each of the axes. `fields()` is part of its key; `target`, `seconds`,
+    `processes` and `throughput` say only how often and how much beside."""
+
+    runtime: Runtime = "eager"
+    precision: Precision = "float32"
+    layout: Layout = "channels_last_3d"
+    batch: Batch = 1
 
     def fields(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"seconds", "processes"})
+        values = {name: getattr(self, name) for name in ("batch", "precision", "layout", "runtime", "threads")}
+        unusual = {"cache": self.cache, "views": self.views}
+        defaults = type(self).model_fields
+        return values | {name: value for name, value in unusual.items() if value != defaults[name].default}
+
+    def __str__(self) -> str:
+        batch = f" batch {self.batch}" if self.batch > 1 else ""
+        return f"{self.runtime} {self.precision} {self.layout}{batch}"
+
+
+def _listed(value: Any) -> Any:
+    """One value is a list of one."""
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+class LatencyAxes(Conditions):
+    """The `latency` section of a sweep: each axis is one value, a list, or `all`; every combination is measured that
+    its runtime has. `layout: auto` is the one that each runtime is at its best with."""
+
+    runtime: Annotated[
+        tuple[Runtime | Literal["all"], ...], BeforeValidator(_listed), Field(strict=False, min_length=1)
+    ] = ("eager",)
+    precision: Annotated[
+        tuple[Precision | Literal["all"], ...], BeforeValidator(_listed), Field(strict=False, min_length=1)
+    ] = ("float32",)
+    layout: Annotated[
+        tuple[Layout | Literal["all", "auto"], ...], BeforeValidator(_listed), Field(strict=False, min_length=1)
+    ] = ("auto",)
+    batch: Annotated[tuple[Batch, ...], BeforeValidator(_listed), Field(strict=False, min_length=1)] = (1,)
+
+    @field_validator("runtime", "precision", "layout", "batch")
+    @classmethod
+    def _each_once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        twice = [entry for entry in value if value.count(entry) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]!r} is named twice: name each once")
+        if len(value) > 1 and {ALL, "auto"} & set(value):
+            raise ValueError(f"{'all' if ALL in value else 'auto'!r} is named beside other values: leave those out")
+        return value
+
+    def at(self, runtime: str, precision: str, layout: str, batch: int) -> LatencyProtocol:
+        """One point on the axes, under the same conditions."""
+        shared = {name: getattr(self, name) for name in Conditions.model_fields}
+        return LatencyProtocol(runtime=runtime, precision=precision, layout=layout, batch=batch, **shared)  # type: ignore[arg-type]

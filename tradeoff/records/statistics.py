@@ -227,15 +227,33 @@ def median_interval(samples: ArrayLike) -> Interval:
     return Interval(estimate, float(ordered[k - 1]), float(ordered[n - k]), method)
 
 
+def samples_needed(quantile: float) -> int:
+    """How many samples a percentile needs: the fewest of which at least two lie beyond it with a probability of 99 %.
+
+    With one beyond it, the estimate would be the maximum, or next to it: 64 samples for 0.9, 662 for 0.99.
+    """
+    if not 0 < quantile < 1:
+        raise InputError(f"quantile {quantile} is not between 0 and 1")
+    tail = min(quantile, 1 - quantile)
+    n = 2
+    while stats.binom.cdf(1, n, tail) > 0.01:
+        n += 1
+    return n
+
+
+def percentiles(samples: ArrayLike, wanted: tuple[int, ...] = (90, 99)) -> dict[int, float]:
+    """Those of the `wanted` percentiles for which there are samples enough."""
+    values = _finite(samples, "samples")
+    return {p: float(np.percentile(values, p)) for p in wanted if values.size >= samples_needed(p / 100)}
+
+
 def geometric_mean_interval(medians: ArrayLike) -> Interval:
     """Geometric mean of one median a process, with Student's t interval on their logarithms.
 
     The process is the unit of replication: iterations inside one share its memory layout and clock speed.
     One process has no interval (NaN). Raises InputError for none, or one that is not positive and finite.
     """
-    values = _finite(medians, "medians")
-    if (values <= 0).any():
-        raise InputError(f"medians hold {values.min():g}; a duration must be above 0")
+    values = _positive(medians)
     logs = np.log(values)
     centre = float(logs.mean())
     if logs.size == 1:
@@ -243,6 +261,34 @@ def geometric_mean_interval(medians: ArrayLike) -> Interval:
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size))
     low, estimate, high = (float(np.exp(value)) for value in (centre - half, centre, centre + half))
     return Interval(estimate, low, high, f"geometric mean of {logs.size} processes, Student t on logarithms")
+
+
+def ratio_interval(medians: ArrayLike, base: ArrayLike) -> Interval:
+    """Geometric mean of `medians` over that of `base`, a median a process, with Welch's t interval on logarithms.
+
+    The two need not vary alike, nor be as many. Raises InputError for fewer than two processes on either side.
+    """
+    logs = [np.log(_positive(values)) for values in (medians, base)]
+    if min(each.size for each in logs) < 2:
+        raise InputError("a ratio's interval needs at least two processes on each side")
+    parts = [(float(each.var(ddof=1)) / each.size, each.size - 1) for each in logs]
+    half = _stretch(parts) * float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * np.sqrt(sum(part for part, _ in parts))
+    centre = float(logs[0].mean() - logs[1].mean())
+    low, estimate, high = (float(np.exp(value)) for value in (centre - half, centre, centre + half))
+    return Interval(estimate, low, high, "ratio of geometric means over processes, Welch t on logarithms")
+
+
+def proportion_interval(count: int, of: int) -> Interval:
+    """`count` of `of` trials, with the exact binomial interval (Clopper & Pearson 1934)."""
+    found = stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="exact")
+    return Interval(count / of, float(found.low), float(found.high), "Clopper-Pearson")
+
+
+def _positive(values: ArrayLike) -> Floats:
+    array = _finite(values, "medians")
+    if (array <= 0).any():
+        raise InputError(f"medians hold {array.min():g}; a duration must be above 0")
+    return array
 
 
 def _finite(values: ArrayLike, name: str) -> Floats:

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from tradeoff.digest import digest
 from tradeoff.errors import InputError
 from tradeoff.records.keys import KINDS
+from tradeoff.records.latency import timed_columns
 from tradeoff.records.statistics import (
-    Interval,
     bootstrap,
-    geometric_mean_interval,
     topk_correct,
     wilson,
 )
@@ -55,10 +54,19 @@ COLUMNS = (
         "unreadable",
     ),
     *("top1", "top1_low", "top1_high", "top5", "interval"),
-    *("device", "runtime", "precision", "layout", "threads", "batch", "processes"),
-    *("latency_ms", "latency_low_ms", "latency_high_ms", "latency_interval", "load"),
+    *("device", "runtime", "precision", "layout", "threads", "batch", "cache", "processes", "steady_processes"),
+    *("latency_ms", "latency_low_ms", "latency_high_ms", "latency_interval", "latency_outcome", "load"),
+    *("host_ms", "host_low_ms", "host_high_ms", "views", "video_ms", "first_pass_ms", "prepare_s"),
+    *("clips_per_second", "throughput_batch", "peak_memory_bytes", "output_error", "matrix_fraction", "bound"),
 )
 """Accuracies are fractions, costs counts of one clip, latencies milliseconds a batch; what is not measured is NaN.
+
+`latency_ms` is the device's time, `host_ms` includes the way from host memory and back, `video_ms` is that of all
+`views` of a video (clips x crops). `latency_outcome` is empty, or why there is no latency. `steady_processes` of
+`processes` ended steady. `clips_per_second` is the best over batch sizes, at `throughput_batch`. `first_pass_ms` and
+`prepare_s` are the largest over processes: a later one may find what an earlier one compiled. `output_error` is how
+far the output is from eager float32's, `matrix_fraction` how near the latency is to the multiply-adds at the rate of a
+matrix product, and `bound` what limits the network on this machine, `compute` or `memory`.
 
 `units` is empty, `gating` false and `width` NaN for what has no such thing: networks that are not the paper's family's.
 `start_distance` is how far a derived network's features were from its source's before training: at the trunk's end, the
@@ -225,26 +233,16 @@ def _start_distance(training: Record) -> float:
 
 def _latency_columns(records: list[Record]) -> tuple[Identity, dict[str, Any]]:
     first = records[0].depends_on
-    interval = _latency_interval(records)
-    loads = [load for record in records if (load := record.measured["load_before"]) is not None]
-    return _identity(records[0]), {
+    timed = [record.measured for record in records if "median_ms" in record.measured]
+    columns = {
         "device": first["machine"]["device"],
         **{column: first[column] for column in ("runtime", "precision", "layout", "threads", "batch")},
-        "processes": len(records),
-        "latency_ms": interval.estimate,
-        "latency_low_ms": interval.low,
-        "latency_high_ms": interval.high,
-        "latency_interval": interval.method,
-        "load": max(loads, default=np.nan),
+        "cache": first.get("cache", "warm"),
+        "views": first.get("views", "1x1"),
+        "processes": len(timed),
+        "latency_outcome": "" if timed else records[0].measured["outcome"],
     }
-
-
-def _latency_interval(records: list[Record]) -> Interval:
-    """Over processes where there are several: iterations inside one share its luck."""
-    if len(records) == 1:
-        one = records[0].measured
-        return Interval(one["median_ms"], one["low_ms"], one["high_ms"], f"{one['method']} of one process")
-    return geometric_mean_interval([record.measured["median_ms"] for record in records])
+    return _identity(records[0]), columns | (timed_columns(timed) if timed else {})
 
 
 def _join(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,12 @@ from matplotlib.figure import Figure
 
 from tradeoff.errors import InputError
 from tradeoff.records.store import write_atomically
+from tradeoff.report.deployments import deployment_lines, deployments_csv, deployments_markdown, places
+from tradeoff.report.deployments_figure import deployments_figure
 from tradeoff.report.figures import PANELS, pareto_figure
 from tradeoff.report.orders import order_figure
-from tradeoff.report.protocols import ACCURACY, INPUT, protocol_lines, protocol_names, split_protocols
+from tradeoff.report.protocols import ACCURACY, INPUT, protocol_lines, protocol_names, slug, split_protocols
+from tradeoff.report.settings import BEST, choose
 from tradeoff.report.tables import (
     DIFFERENCE_NOTE,
     Accuracies,
@@ -42,28 +47,73 @@ def write_report(
     title: str | None = None,
     figures: bool = True,
     against: str | None = None,
+    runtime: str | None = None,
 ) -> list[Path]:
     """Writes `<name>_pareto.png` and `.svg`, `<name>.md` and `<name>.csv` into `out`, and returns the paths.
 
     Rows measured in different ways are never mixed: each protocol gets its own files, told apart by a suffix. Where
     the same networks were tested in normal and reversed frame order, `<name>_order.png`, `.svg` and `.md` compare them.
+    Where variants were deployed in several settings (runtime, precision, layout), there is `<name>_deployments` with
+    all of them and `<name>_best` with the fastest of each variant instead. `runtime` names one, or `best` for the
+    latter alone: `<name>_<runtime>`.
     Differences are to variant `against` (else I2D, I3D or the first); `figures=False` leaves the pictures out.
     A file is replaced whole or not at all. Raises InputError for an empty table, an `against` that a protocol
-    with accuracies lacks, or a folder that cannot be written.
+    with accuracies lacks, a runtime that nothing was timed in, or a folder that cannot be written.
     """
     if table.empty:
         raise InputError(f"report {name!r} has no rows: run the sweep first, or name another results folder")
-    stem, heading = name, title or name
+    heading = title or name
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise InputError(f"report name {name!r} cannot name files: use letters, digits, dots, dashes and underscores")
-    parts = split_protocols(table)
-    written: list[Path] = []
-    for part, suffix in zip(parts, protocol_names(parts), strict=True):
-        label = f"{heading} ({suffix})" if suffix else heading
-        file = f"{stem}_{suffix}" if suffix else stem
-        pictures = _write_pareto(part, out, file, label) if figures else []
-        written += [*pictures, *_write_texts(part, differences(part, accuracies, against), out, file, label, pictures)]
-    return written + _write_orders(table, accuracies, out, stem, heading, figures)
+    write = _Writer(accuracies, out, against, figures)
+    chosen = choose(table, runtime, name)
+    written = write.deployments(table, f"{name}_deployments", f"{heading}: deployments") if chosen.deployments else []
+    if chosen.rows is not None:
+        of = f": {_IN_WORDS.get(chosen.suffix, chosen.suffix)}" if chosen.suffix else ""
+        stem = f"{name}_{slug(chosen.suffix)}" if chosen.suffix else name
+        written += write.protocols(chosen.rows, stem, heading + of, chosen.across)
+    return written if runtime else written + _write_orders(table, accuracies, out, name, heading, figures)
+
+
+_IN_WORDS = {BEST: "the fastest setting of each variant"}
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes the files of tables into one folder."""
+
+    accuracies: Accuracies
+    out: Path
+    against: str | None
+    figures: bool
+
+    def protocols(self, table: pd.DataFrame, stem: str, heading: str, across: Sequence[str]) -> list[Path]:
+        """A set of files a protocol."""
+        parts = split_protocols(table, across=across)
+        written: list[Path] = []
+        for part, suffix in zip(parts, protocol_names(parts, across=across), strict=True):
+            file, label = _with_suffix(stem, heading, suffix)
+            pictures = _write_pareto(part, self.out, file, label) if self.figures else []
+            found = differences(part, self.accuracies, self.against)
+            written += [*pictures, *_write_texts(part, found, self.out, file, label, pictures)]
+        return written
+
+    def deployments(self, table: pd.DataFrame, stem: str, heading: str) -> list[Path]:
+        """A set of files a place: a device with its threads, a batch size."""
+        written: list[Path] = []
+        for suffix, part in places(table):
+            file, label = _with_suffix(stem, heading, suffix)
+            pictures: list[Path] = []
+            if self.figures and part["latency_ms"].notna().any():
+                pictures = write_figure(deployments_figure(part, label, deployment_lines(part)), self.out, file)
+            texts = {"md": deployments_markdown(part, label, _picture(label, pictures)), "csv": deployments_csv(part)}
+            written += pictures
+            written += [write_file(self.out / f"{file}.{kind}", text.encode()) for kind, text in texts.items()]
+        return written
+
+
+def _with_suffix(stem: str, heading: str, suffix: str) -> tuple[str, str]:
+    return (f"{stem}_{suffix}", f"{heading} ({suffix})") if suffix else (stem, heading)
 
 
 def _write_pareto(table: pd.DataFrame, out: Path, stem: str, title: str) -> list[Path]:

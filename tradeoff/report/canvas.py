@@ -18,24 +18,33 @@ LABEL_ID = "point-label"  # the gid of the texts that name a point, so that test
 
 
 def canvas(
-    panels: int, title: str, notes: Sequence[str], legend: list[Line2D], panel_width: float = 4.6
+    panels: int,
+    title: str,
+    notes: Sequence[str],
+    legend: list[Line2D],
+    panel_width: float = 4.6,
+    panel_height: float = 3.9,
+    margin: float = 0.72,
+    columns: int | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with its title and legend on top and its notes below, and room for all of them."""
-    width = 0.9 + panel_width * panels
+    """A figure with its title and legend on top and its notes below, and room for all of them; in inches, with `margin`
+    left of the panels. `columns` of the legend, where its texts are not of the usual length."""
+    width = margin + 0.18 + panel_width * panels
     wrapped = [line for note in notes for line in textwrap.wrap(note, int(width * 14))]
-    columns = max(1, min(len(legend), int(width / 2.7)))
+    columns = columns or max(1, min(len(legend), int(width / 2.7)))
     top = 0.42 + 0.21 * -(-len(legend) // columns)
     bottom = 0.62 + 0.16 * len(wrapped)
-    height = 3.9 + top + bottom
+    height = panel_height + top + bottom
+    edge = min(margin, 0.72)
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
     figure.subplots_adjust(
-        left=0.72 / width, right=1 - 0.15 / width, bottom=bottom / height, top=1 - top / height, wspace=0.06
+        left=margin / width, right=1 - 0.15 / width, bottom=bottom / height, top=1 - top / height, wspace=0.06
     )
-    figure.text(0.72 / width, 1 - 0.12 / height, title, va="top", fontsize=12, fontweight="bold", color=INK)
+    figure.text(edge / width, 1 - 0.12 / height, title, va="top", fontsize=12, fontweight="bold", color=INK)
     figure.text(
-        0.72 / width,
+        edge / width,
         0.1 / height,
         "\n".join(wrapped),
         va="bottom",
@@ -43,7 +52,7 @@ def canvas(
         color=NOTE,
         linespacing=1.35,
     )
-    _place_legend(figure, legend, columns, (0.66 / width, 1 - 0.33 / height))
+    _place_legend(figure, legend, columns, ((edge - 0.06) / width, 1 - 0.33 / height))
     for axis in axes:
         _plain(axis)
     return figure, list(axes)

@@ -21,12 +21,14 @@ from tradeoff.report.canvas import DPI, INK, LABEL_ID, accuracy_limits, canvas
 from tradeoff.report.curves import COLOURS, curves_of, joined, kind_of
 from tradeoff.report.frontier import frontier
 from tradeoff.report.labels import place, wrapped
+from tradeoff.report.protocols import SETTINGS
 from tradeoff.variants import UNITS
 
 Floats = NDArray[np.float64]
 
 FRONTIER = "#E3D9A6"
 _FRONTIER_ID = "frontier"
+_MOST_SETTINGS = 8  # points above which a second line at each is no longer legible
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def _draw_panel(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     x, y = _positions(panel, rows)
     axis.set_xscale("log")
     axis.set_xlim(*_cost_limits(panel, rows))
-    _readable_ticks(axis)
+    readable_ticks(axis)
     axis.set_xlabel(panel.title, fontsize=9.5)
     on = frontier(x, y)
     _draw_frontier(axis, x[on], y[on])
@@ -96,7 +98,7 @@ def _cost_limits(panel: Panel, rows: pd.DataFrame) -> tuple[float, float]:
     return low / margin, high * margin
 
 
-def _readable_ticks(axis: Axes) -> None:
+def readable_ticks(axis: Axes) -> None:
     """Round numbers at an even pace on a logarithmic axis, whether it spans a tenth or three decades."""
     low, high = axis.get_xlim()
     if high / low < 5:
@@ -205,12 +207,11 @@ def point_names(table: pd.DataFrame) -> list[str]:
 def _label_points(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     """Writes each point's name beside it, clear of every other name and, where there is room, of points and lines."""
     x, y = _positions(panel, rows)
-    names = point_names(rows)
     texts = [
         axis.text(0, 0, name, fontsize=8.5 if name[:1].isdigit() else 9, color=COLOURS[kind_of(units)], ha="center",
                   va="center_baseline", fontweight="normal" if name[:1].isdigit() else "bold", zorder=6, gid=LABEL_ID,
                   parse_math=False)
-        for name, units in zip(names, rows.units, strict=True)
+        for name, units in zip(_names_in(panel, rows), rows.units, strict=True)
     ]  # fmt: skip
     anchors = axis.transData.transform(np.c_[x, y])
     ink, weights = _ink(axis, anchors)
@@ -218,6 +219,15 @@ def _label_points(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     boxes = place(anchors, _sizes(texts), ink, weights, _bounds(axis), gap)
     for text, anchor, box in zip(texts, anchors, boxes, strict=True):
         _move(axis, text, anchor, box, gap)
+
+
+def _names_in(panel: Panel, rows: pd.DataFrame) -> list[str]:
+    """With the setting under each, where that is each variant's own choice and there is room for it."""
+    names = point_names(rows)
+    if panel.column != "latency_ms" or SETTINGS not in rows or len(rows) > _MOST_SETTINGS:
+        return names
+    settings = rows[["runtime", "precision"]].astype(str).agg(" ".join, axis=1)
+    return [f"{name}\n{setting}" for name, setting in zip(names, settings, strict=True)]
 
 
 def _sizes(texts: Iterable[Text]) -> Floats:

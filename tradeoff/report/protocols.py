@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 INPUT = ("clip", "classes")
 ACCURACY = ("data", "data_digest", "order", "view", "recipe", "recipe_key", "folds")
-LATENCY = ("device", "runtime", "precision", "layout", "threads", "batch")
+SETTING = ("runtime", "precision", "layout")
+"""How a network is deployed: what a sweep may try several of for each variant."""
+LATENCY = ("device", *SETTING, "threads", "batch", "cache", "views")
+PLACE = tuple(column for column in LATENCY if column not in SETTING)
+"""What latencies share that may be compared, whatever they were deployed with."""
+SETTINGS = "settings"
+"""The column of a table that has the fastest setting of each variant: of how many."""
 _READABLE = ("data", "order", "clip", "classes", *LATENCY)
 _LAST_RESORT = ("view", "folds", "recipe", "data_digest", "recipe_key")
+_NAMED = {"threads": "{}-threads", "batch": "batch-{}", "cache": "{}-cache", "views": "{}-views"}
 
 
 def split_protocols(table: pd.DataFrame, *, across: Sequence[str] = ()) -> list[pd.DataFrame]:
@@ -27,10 +34,10 @@ def split_protocols(table: pd.DataFrame, *, across: Sequence[str] = ()) -> list[
 
 
 def _by(table: pd.DataFrame, columns: Sequence[str], across: Sequence[str], known: str) -> list[pd.DataFrame]:
-    keys = [column for column in columns if column not in across]
+    keys = [column for column in columns if column not in across and column in table]  # older tables lack some
     measured = table[table[known].notna()]
     rest = table[table[known].isna()]
-    if measured.empty:
+    if measured.empty or not keys:
         return [table] if len(table) else []
     groups = [group for _, group in measured.groupby(keys, dropna=False, sort=False)]
     return [table[table.index.isin([*group.index, *_absent(rest, group)])] for group in groups]
@@ -49,18 +56,28 @@ def _absent(rest: pd.DataFrame, group: pd.DataFrame) -> list[Any]:
     ]
 
 
-def protocol_names(tables: Sequence[pd.DataFrame]) -> list[str]:
-    """A distinct part of a file name for each sub-table, from the values that tell them apart; "" for a single one."""
+def protocol_names(tables: Sequence[pd.DataFrame], *, across: Sequence[str] = ()) -> list[str]:
+    """A distinct part of a file name for each sub-table, from the values that tell them apart; "" for a single one.
+
+    Columns in `across` differ inside a sub-table, and tell none apart.
+    """
     names = [""] * len(tables)
     for column in (*_READABLE, *_LAST_RESORT):
         if len(set(names)) == len(tables):
             break
-        texts = [slug(values(table, column)) for table in tables]
+        if column in across:
+            continue
+        texts = [slug(_named(column, values(table, column))) for table in tables]
         longer = [f"{name}-{text}" if name and text else name or text for name, text in zip(names, texts, strict=True)]
         names = longer if len(set(longer)) > len(set(names)) else names
     if len(set(names)) < len(tables):
         names = [f"{name}-{number}".strip("-") for number, name in enumerate(names, start=1)]
     return names
+
+
+def _named(column: str, value: str) -> str:
+    """A number says nothing in a file's name without what it counts."""
+    return _NAMED.get(column, "{}").format(value) if value else ""
 
 
 def slug(text: str) -> str:
@@ -85,7 +102,18 @@ def _text(value: Any) -> str:
 def protocol_lines(table: pd.DataFrame, *, latency: bool = True) -> list[str]:
     """How the rows were measured, for under a figure or a table: accuracy's line, its interval's, latency's."""
     lines = [_data_line(table), _interval_line(table), _latency_line(table) if latency else ""]
-    return [line for line in lines if line]
+    return [line for line in [*lines, _best_line(table) if latency else ""] if line]
+
+
+def _best_line(table: pd.DataFrame) -> str:
+    """Under a table of the fastest settings: what its accuracies are of, and what choosing does to a latency."""
+    if SETTINGS not in table or table["latency_ms"].isna().all():
+        return ""
+    accuracy = "accuracy was measured in eager float32 whatever the runtime; " if table["top1"].notna().any() else ""
+    return (
+        f"Best deployment: {accuracy}the fastest was chosen by its estimate, so where intervals overlap another may be "
+        "as fast, and the least of several estimates errs on the low side."
+    )
 
 
 def _data_line(table: pd.DataFrame) -> str:
@@ -114,14 +142,49 @@ def _interval_line(table: pd.DataFrame) -> str:
 
 
 def _latency_line(table: pd.DataFrame) -> str:
-    if not table["latency_ms"].notna().any():
-        return "Latency was not measured."
-    parts: Iterator[str] = (values(table, column) for column in ("device", "runtime", "precision", "layout"))
-    counts = [_count(values(table, "threads"), "thread"), f"batch {values(table, 'batch')}"]
-    counts.append(_count(values(table, "processes"), "process", "processes"))
-    interval = values(table, "latency_interval")
-    words = [part for part in (*parts, *counts, f"interval: {interval}" if interval else "") if part]
-    return "Latency: " + ", ".join(words) + "."
+    timed = table[table["latency_ms"].notna()]
+    if timed.empty:
+        failed = sorted({each for each in table.get("latency_outcome", pd.Series(dtype=object)).dropna() if each})
+        return f"Latency: {', '.join(failed)}." if failed else "Latency was not measured."
+    words = [values(timed, "device"), *_setting_words(timed), *condition_words(timed), process_words(timed)]
+    words += [interval_words(timed), "timed: the forward pass, clips on the device already"]
+    return "Latency: " + ", ".join(word for word in words if word) + "."
+
+
+def _setting_words(timed: pd.DataFrame) -> list[str]:
+    if SETTINGS not in timed:
+        return [values(timed, column) for column in SETTING]
+    count = values(timed, SETTINGS)
+    if count == "1":
+        return ["the only setting (runtime, precision, layout) measured for each variant"]
+    return [f"the fastest of {count} settings (runtime, precision, layout) measured for each variant"]
+
+
+def condition_words(timed: pd.DataFrame) -> list[str]:
+    """Threads, batch, and what is unusual: caches that are cold, several views a video."""
+    cache, views = values(timed, "cache"), values(timed, "views")
+    return [
+        _count(values(timed, "threads"), "thread"),
+        f"batch {values(timed, 'batch')}",
+        f"{cache} caches" if cache not in ("", "warm") else "",
+        f"{views} views a video (clips x crops)" if views not in ("", "1x1") else "",
+    ]
+
+
+def process_words(timed: pd.DataFrame) -> str:
+    """`8 processes, never steady in 2 of 8 processes`; one is a quick look, and older records know no steadiness."""
+    words = _count(values(timed, "processes"), "process", "processes")
+    if (timed["processes"] == 1).any():
+        words += ": a quick look" if words.startswith("1 process") else " (1: a quick look)"
+    known = timed[timed["steady_processes"].notna()] if "steady_processes" in timed else timed.iloc[:0]
+    every = int(known["processes"].sum())
+    restless = every - int(known["steady_processes"].sum()) if every else 0
+    return words + (f", never steady in {restless} of {_count(str(every), 'process', 'processes')}" if restless else "")
+
+
+def interval_words(timed: pd.DataFrame) -> str:
+    interval = values(timed, "latency_interval")
+    return f"interval: {interval}" if interval else ""
 
 
 def start_lines(table: pd.DataFrame) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ from rich.table import Table
 
 from tradeoff.errors import InputError
 from tradeoff.records.store import Record, Store
+from tradeoff.records.table import Table as Joined
 from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_figure, write_file, write_report
+from tradeoff.report.deployments import deployments_tables
 from tradeoff.report.protocols import slug
+from tradeoff.report.settings import BEST, RUNTIMES, choose, place_in, require_runtime, runtimes
 from tradeoff.report.tables import rich_frame, rich_tables
 from tradeoff.report.temporal_figure import temporal_figure
 from tradeoff.report.temporal_weights import (
@@ -36,17 +39,18 @@ from tradeoff.report.temporal_weights import (
 
 @dataclass(frozen=True)
 class Report:
-    """One sweep's tables for the terminal and the files that were written."""
+    """One sweep's tables for the terminal, the files that were written, and what neither shows."""
 
     rows: pd.DataFrame
     tables: list[Table]
     paths: list[Path]
+    note: str = ""
 
     def as_record(self) -> dict[str, Any]:
         return {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths]}
 
     def renderables(self) -> list[RenderableType]:
-        return [*self.tables, *(f"wrote {path}" for path in self.paths)]
+        return [*self.tables, *(f"wrote {path}" for path in self.paths), *([self.note] if self.note else [])]
 
 
 @dataclass(frozen=True)
@@ -68,22 +72,58 @@ class WeightsReport:
 
 
 def report_sweeps(
-    results: Path, out: Path, name: str | None = None, *, pareto: bool = True, against: str | None = None
+    results: Path,
+    out: Path,
+    name: str | None = None,
+    *,
+    pareto: bool = True,
+    against: str | None = None,
+    runtime: str | None = None,
 ) -> dict[str, Report]:
     """Write the report of one sweep, or of each in the folder, into `out`; the figures only with `pareto`.
 
-    `against` names the variant that differences are given to. Raises InputError where there is nothing to report.
+    `against` names the variant that differences are given to, `runtime` the one whose latencies are shown, or `best`.
+    Of several sweeps those that have it are reported. Raises InputError where there is nothing to report.
     """
     folder = records_folder(results)
     sweeps = [name] if name else list(Store(folder).sweeps())
     if not sweeps:
         raise InputError(f"results folder {results} holds no sweep: run tradeoff sweep first, or name another")
+    tables = {sweep: load_table(folder, sweep) for sweep in sweeps}
+    if runtime is not None:
+        tables = _timed_in(runtime, tables, f"sweep {name}" if name else f"results folder {results}")
     reports = {}
-    for sweep in sweeps:
-        table = load_table(folder, sweep)
-        paths = write_report(table.rows, table.correct, out, sweep, figures=pareto, against=against)
-        reports[sweep] = Report(table.rows, rich_tables(table.rows, sweep), paths)
+    for sweep, table in tables.items():
+        paths = write_report(table.rows, table.correct, out, sweep, figures=pareto, against=against, runtime=runtime)
+        shown, note = sweep_tables(table.rows, sweep, runtime)
+        reports[sweep] = Report(_rows_of(table.rows, runtime, sweep), shown, paths, note)
     return reports
+
+
+def _timed_in(runtime: str, tables: Mapping[str, Joined], where: str) -> dict[str, Joined]:
+    """The sweeps that have a runtime; any will do for the best."""
+    found = {sweep: runtimes(table.rows) for sweep, table in tables.items()}
+    known = sorted(
+        {name for names in found.values() for name in names}, key=lambda name: (place_in(RUNTIMES, name), name)
+    )
+    require_runtime(known, runtime, where)
+    return {sweep: tables[sweep] for sweep, names in found.items() if runtime in names or (runtime == BEST and names)}
+
+
+def _rows_of(rows: pd.DataFrame, runtime: str | None, name: str) -> pd.DataFrame:
+    """What a report in JSON holds: all there is, unless a runtime was asked for."""
+    chosen = choose(rows, runtime, name).rows
+    return rows if runtime is None or chosen is None else chosen
+
+
+def sweep_tables(rows: pd.DataFrame, name: str, runtime: str | None = None) -> tuple[list[Table], str]:
+    """The tables of a sweep for the terminal, as its report has them, and a sentence on what they leave out, or ""."""
+    chosen = choose(rows, runtime, name)
+    tables = deployments_tables(rows, name) if chosen.deployments else []
+    if chosen.rows is not None:
+        title = f"{name}, {chosen.suffix}" if chosen.suffix else name
+        tables += rich_tables(chosen.rows, title, across=chosen.across)
+    return tables, chosen.note
 
 
 def report_weights(records: Sequence[Record], store: Store, out: Path) -> dict[str, WeightsReport]:

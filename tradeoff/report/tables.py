@@ -21,6 +21,8 @@ from tradeoff.report.labels import wrapped
 from tradeoff.report.protocols import (
     INPUT,
     LATENCY,
+    SETTING,
+    SETTINGS,
     protocol_lines,
     protocol_names,
     published_lines,
@@ -39,8 +41,10 @@ DIFFERENCE_NOTE = (
     '"Cannot tell" is not "equal": the interval says how large a difference is still possible.'
 )
 PUBLISHED = "Published K400 top-1 / top-5"
+LATENCY_HEADING = "Latency ms [95 %]"
 _KINDS = {"3": "full", "s": "separable"}
 _WORDS = ("Variant", "3D units", PUBLISHED)  # columns of texts, whatever they begin with
+_WHOLE = ("Variant", "Runtime", "Precision")  # columns that a narrow terminal does not break
 _VARYING = {"data": "data", "order": "frames", "recipe": "training", "width": "width", "processes": "processes"}
 
 
@@ -69,14 +73,14 @@ def display_table(table: pd.DataFrame) -> pd.DataFrame:
         "MACs (G)": [_scaled(value, 1e9) for value in table["macs"]],
         "Top-1 % [95 %]": [percent(*row) for row in _rows(table, "top1", "top1_low", "top1_high")],
         "Top-5 %": [percent(value) for value in table["top5"]],
-        "Latency ms [95 %]": [
-            _latency(*row) for row in _rows(table, "latency_ms", "latency_low_ms", "latency_high_ms")
-        ],
+        LATENCY_HEADING: latency_cells(table),
         "Seeds": [_scaled(value, 1) for value in table["seeds"]],
     }
+    told = table.assign(processes=table["processes"].where(table["latency_ms"].notna()))  # none ended: no count either
     for column in (*_VARYING, *(name for name in (*INPUT, *LATENCY) if name not in _VARYING)):
-        if column in table and table[column].dropna().nunique() > 1:
-            columns[_VARYING.get(column, column).capitalize()] = [_cell(value) for value in table[column]]
+        chosen = column in SETTING and SETTINGS in told  # each variant's own
+        if column in told and (told[column].dropna().nunique() > 1 or chosen):
+            columns[_VARYING.get(column, column).capitalize()] = [cell(value) for value in told[column]]
     if "start_distance" in table and table["start_distance"].notna().any():
         columns["Began at"] = [MISSING if pd.isna(value) else f"{value:.2f}" for value in table["start_distance"]]
     columns["Frontier"] = [_marked(row) for row in marks.to_dict("records")]
@@ -111,18 +115,26 @@ def percent(value: Any, low: Any = np.nan, high: Any = np.nan) -> str:
     return f"{100 * value:.1f}{interval}"
 
 
-def _latency(value: Any, low: Any, high: Any) -> str:
+def latency_cells(table: pd.DataFrame) -> list[str]:
+    """`8.39 [4.77, 14.7]`; where there is no latency, why, or a dash."""
+    outcomes = table["latency_outcome"] if "latency_outcome" in table else [""] * len(table)
+    rows = _rows(table, "latency_ms", "latency_low_ms", "latency_high_ms")
+    return [_latency(*row, outcome=outcome) for row, outcome in zip(rows, outcomes, strict=True)]
+
+
+def _latency(value: Any, low: Any, high: Any, *, outcome: Any) -> str:
     if pd.isna(value):
-        return MISSING
-    interval = "" if pd.isna(low) else f" [{_three_digits(low)}, {_three_digits(high)}]"
-    return f"{_three_digits(value)}{interval}"
+        return MISSING if pd.isna(outcome) else str(outcome) or MISSING
+    interval = "" if pd.isna(low) else f" [{three_digits(low)}, {three_digits(high)}]"
+    return f"{three_digits(value)}{interval}"
 
 
-def _three_digits(value: float) -> str:
-    return f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}"
+def three_digits(value: float) -> str:
+    """Three significant digits, and no exponent; a dash for what is missing."""
+    return MISSING if pd.isna(value) else f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     return MISSING if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -135,7 +147,10 @@ def markdown_table(shown: pd.DataFrame) -> str:
 
 
 def _numeric(column: pd.Series[Any]) -> bool:
-    return all(str(cell)[:1] in f"0123456789+-{MISSING}" for cell in column) and column.name not in _WORDS
+    texts = [str(text) for text in column]
+    return column.name == LATENCY_HEADING or (
+        all(text[:1] in f"0123456789+-{MISSING}" for text in texts) and column.name not in _WORDS
+    )
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -162,10 +177,10 @@ def rich_table(table: pd.DataFrame, title: str | None = None) -> rich.table.Tabl
     return rich_frame(shown, title=title, caption="\n".join(caption))
 
 
-def rich_tables(table: pd.DataFrame, title: str) -> list[rich.table.Table]:
-    """One table for the terminal for each protocol."""
-    parts = split_protocols(table)
-    names = protocol_names(parts)
+def rich_tables(table: pd.DataFrame, title: str, *, across: Sequence[str] = ()) -> list[rich.table.Table]:
+    """One table for the terminal for each protocol; columns in `across` may differ inside one."""
+    parts = split_protocols(table, across=across)
+    names = protocol_names(parts, across=across)
     titles = [f"{title} ({name})" if name else title for name in names]
     return [rich_table(part, heading) for part, heading in zip(parts, titles, strict=True)]
 
@@ -182,7 +197,7 @@ def rich_frame(shown: pd.DataFrame, title: str | None = None, caption: str | Non
     )
     for column in shown:
         justify: Literal["left", "right"] = "right" if _numeric(shown[column]) else "left"
-        result.add_column(str(column), justify=justify, no_wrap=column == "Variant")
+        result.add_column(str(column), justify=justify, no_wrap=column in _WHOLE)
     for row in shown.to_dict("records"):
         texts = (wrapped(text, lines=None) if column == "Variant" else str(text) for column, text in row.items())
         result.add_row(*map(rich.text.Text, texts))  # as Text, since brackets in a name are no markup

@@ -20,7 +20,7 @@ from torch import nn
 from tradeoff.data import Dataset, open_dataset
 from tradeoff.errors import InputError
 from tradeoff.measure.cost import cost
-from tradeoff.measure.environment import load_average, provenance
+from tradeoff.measure.environment import provenance
 from tradeoff.measure.latency import latency
 from tradeoff.networks import build
 from tradeoff.records.keys import KINDS, Kind
@@ -235,13 +235,12 @@ class Engine:
             raise RuntimeError(f"{error}; delete it and run the sweep again to train it anew") from error
 
     def _time(self, measurement: Measurement) -> str:
-        protocol = self.plan.sweep.latency
+        protocol, started = measurement.protocol, time.perf_counter()
         assert protocol is not None
-        started, load = time.perf_counter(), load_average()
-        timed = latency(measurement.variant, self.plan.sweep.shape, protocol, str(self.plan.device))
-        arrays = {"samples_ms": timed.samples_ms}
-        self._write(measurement, timed.as_record() | {"load_before": load}, started, arrays)
-        return f"{timed.median_ms:.2f} ms [{timed.low_ms:.2f}, {timed.high_ms:.2f}]"
+        first = measurement.replicate == 0
+        timed = latency(measurement.variant, self.plan.sweep.shape, protocol, str(self.plan.device), beside=first)
+        self._write(measurement, dict(timed.values), started, dict(timed.arrays))
+        return timed.summary()
 
     def _write(
         self,

@@ -24,7 +24,7 @@ from pydantic import (
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data.specs import DataSpec, SyntheticData, VideoData
 from tradeoff.errors import InputError
-from tradeoff.measure.protocol import LatencyProtocol
+from tradeoff.measure.protocol import LatencyAxes
 from tradeoff.training.recipe import Recipe
 from tradeoff.variants import UNITS, Variant, curve_names, expand_units
 from tradeoff.weights.known import is_name
@@ -109,7 +109,7 @@ class Sweep(BaseModel):
     folds: Literal["all"] | Annotated[tuple[Fold, ...], Field(min_length=1)] = (0,)
     orders: tuple[Literal["normal", "reversed"], ...] = Field(("normal",), min_length=1)
     keep: Literal["last", "none"] = "last"
-    latency: Annotated[LatencyProtocol | None, BeforeValidator(_none)] = LatencyProtocol()
+    latency: Annotated[LatencyAxes | None, BeforeValidator(_none)] = LatencyAxes()
 
     @field_validator("clip")
     @classmethod
@@ -213,7 +213,7 @@ def make_sweep(values: Mapping[str, Any], origin: str) -> Sweep:
 _SECTIONS: dict[str, type[BaseModel]] = {
     "": Sweep,
     "train": Recipe,
-    "latency": LatencyProtocol,
+    "latency": LatencyAxes,
     "data.synthetic": SyntheticData,
     "data.videos": VideoData,
     "variants.Curve": Curve,

@@ -16,6 +16,8 @@ from tradeoff.errors import InputError
 from tradeoff.measure.cost import COUNTER
 from tradeoff.measure.environment import machine, source_digest
 from tradeoff.measure.latency import resolve_threads
+from tradeoff.measure.protocol import LatencyProtocol
+from tradeoff.measure.runtimes import combinations
 from tradeoff.precision import resolve_precision
 from tradeoff.records.keys import (
     KINDS,
@@ -38,7 +40,8 @@ from tradeoff.weights.matching import match, named_by
 
 @dataclass(frozen=True)
 class Measurement:
-    """One thing to measure; `key` names its record. `training` is the key of the training that an accuracy needs."""
+    """One thing to measure; `key` names its record. `training` is the key of the training that an accuracy needs,
+    `protocol` how a latency is measured."""
 
     key: Key
     variant: Variant
@@ -47,13 +50,14 @@ class Measurement:
     order: str = "normal"
     replicate: int = 0
     training: Key | None = None
+    protocol: LatencyProtocol | None = None
 
     def __str__(self) -> str:
         seed = "" if self.seed is None else f" seed {self.seed}"
         fold = f" fold {self.fold}" if self.fold else ""
         order = f" {self.order}" if self.order != "normal" else ""
-        replicate = f" process {self.replicate + 1}" if self.key.kind == "latency" else ""
-        return f"{self.variant.name}{seed}{fold}{order} {self.key.kind}{replicate}"
+        timed = f" {self.protocol}, process {self.replicate + 1}" if self.protocol else ""
+        return f"{self.variant.name}{seed}{fold}{order} {self.key.kind}{timed}"
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,11 @@ class Plan:
         if self.weights is None:
             return None
         return self.weights.digest + ("" if variant == self.weights.variant else f"/{METHOD}")
+
+    @cached_property
+    def settings(self) -> tuple[list[LatencyProtocol], list[str]]:
+        """Every runtime, precision, layout and batch that latency is measured in, and what was left out and why."""
+        return combinations(self.sweep.latency, self.device) if self.sweep.latency else ([], [])
 
     @cached_property
     def recipe(self) -> Fields:
@@ -182,14 +191,17 @@ class Plan:
             yield Measurement(key, variant, seed, fold, order, training=training)
 
     def _latencies(self) -> Iterator[Measurement]:
+        """Process by process, so that those of one variant are spread over the whole time that it takes: what the
+        machine does in a quarter of an hour is then in their interval, and in no comparison."""
         if self.sweep.latency is None:
             return
-        protocol, source = resolve_threads(self.sweep.latency), source_digest()
-        for replicate, variant in itertools.product(range(protocol.processes), self.variants):
-            key = latency_key(
-                variant.fields(), self.sweep.clip, protocol.fields(), machine(self.device), source, replicate
-            )
-            yield Measurement(key, variant, replicate=replicate)
+        protocols = [resolve_threads(each) for each in self.settings[0]]
+        made = {each.runtime: (machine(self.device, each.runtime), source_digest(each.runtime)) for each in protocols}
+        for replicate, protocol in itertools.product(range(self.sweep.latency.processes), protocols):
+            for variant in self.variants:
+                where, source = made[protocol.runtime]
+                key = latency_key(variant.fields(), self.sweep.clip, protocol.fields(), where, source, replicate)
+                yield Measurement(key, variant, replicate=replicate, protocol=protocol)
 
 
 def make_plan(sweep: Sweep, device: torch.device) -> Plan:
@@ -199,8 +211,6 @@ def make_plan(sweep: Sweep, device: torch.device) -> Plan:
     """
     description = describe(sweep.data, sweep.shape) if sweep.data else None
     plan = Plan(sweep, device, description, _open_weights(sweep, description))
-    if sweep.latency is not None and sweep.latency.precision == "fp16" and device.type == "cpu":
-        raise InputError("latency.precision is 'fp16': a CPU has no fp16 convolutions; use float32 or bf16")
     for variant in plan.variants:
         variant.check_clip(sweep.shape.frames, sweep.shape.height, sweep.shape.width)
     plan.keys()  # enumerates, and so finds folds and knobs that do not exist

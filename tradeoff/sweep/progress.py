@@ -15,7 +15,7 @@ from tradeoff.sweep.plan import Measurement
 from tradeoff.training.fit import Progress as Training
 
 # A first guess of how long each kind takes, in seconds, for the time left; the bar's own speed corrects it.
-_WEIGHT: dict[Kind, float] = {"cost": 0.3, "training": 60.0, "accuracy": 6.0, "latency": 7.0}
+_WEIGHT: dict[Kind, float] = {"cost": 0.3, "training": 60.0, "accuracy": 6.0, "latency": 12.0}
 
 SECONDS_BETWEEN_LINES = 15.0
 

@@ -13,7 +13,7 @@ from tradeoff.clip_shape import ClipShape
 from tradeoff.data.decoding import Unreadable, decode, middle_indices, sampled_indices
 from tradeoff.errors import InputError
 from tradeoff.networks.pixels import to_network
-from tradeoff.precision import forbid_tf32
+from tradeoff.precision import allow_tf32
 from tradeoff.training.batches import centre_crop
 from tradeoff.variants.base import Pixels
 
@@ -37,7 +37,7 @@ def classify(
     Raises InputError for a video that cannot be decoded.
     """
     device = device or torch.device("cpu")
-    forbid_tf32()
+    allow_tf32(False)
     size = (clip.frames, round(clip.height * SHORT_SIDE), round(clip.width * SHORT_SIDE))
     try:
         frames = decode(video, size, middle_indices if sampling == "middle" else sampled_indices)

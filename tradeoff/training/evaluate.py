@@ -11,7 +11,7 @@ from torch import nn
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
 from tradeoff.networks.layout import channels_last_3d
-from tradeoff.precision import forbid_tf32
+from tradeoff.precision import allow_tf32
 from tradeoff.training.batches import Indices, Order, evaluation_batches
 from tradeoff.variants.base import Pixels
 
@@ -38,7 +38,7 @@ def log_probabilities(
     pixels: how they are scaled, which is the network's `Variant.scaling`. Raises RuntimeError for a network that gives
     anything but one row of logits a clip.
     """
-    forbid_tf32()
+    allow_tf32(False)
     channels_last_3d(network.to(device)).eval()
     outputs = []
     for clips in evaluation_batches(dataset, indices, clip, BATCH, order, device, pixels):
