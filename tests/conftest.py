@@ -48,7 +48,7 @@ def tiny() -> dict[str, Any]:
         "clip": "8x32x32",
         "data": {"synthetic": "motion", "train": 32, "test": 32},
         "train": {"epochs": 1, "batch": 16, "rate": 0.01, "precision": "float32"},
-        "latency": {"seconds": 0.05, "processes": 1, "throughput": []},
+        "latency": {"seconds": 0.05, "processes": 1, "spacing": 0, "throughput": []},
     }
 
 

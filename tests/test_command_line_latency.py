@@ -19,7 +19,20 @@ from tradeoff.measure.timing import process
 from tradeoff.records.table import load_results
 
 Tool = Callable[..., tuple[int, str, str]]
-SMALL = ("--clip", "8x32x32", "--width", "0.0625", "--classes", "3", "--seconds", "0.02", "--threads", "1")
+SMALL = (
+    "--clip",
+    "8x32x32",
+    "--width",
+    "0.0625",
+    "--classes",
+    "3",
+    "--seconds",
+    "0.02",
+    "--threads",
+    "1",
+    "--spacing",
+    "0",
+)
 QUICK = (*SMALL, "--processes", "1", "--throughput", "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,16 @@ import tradeoff
 from tradeoff.errors import InputError
 from tradeoff.measure import latency as module
 from tradeoff.measure.environment import machine, provenance, resolve_device, source_digest
-from tradeoff.measure.latency import Latency, latencies
+from tradeoff.measure.latency import Latency, TimingFailed, latencies
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.timing import process
 from tradeoff.measure.timing.process import is_out_of_memory, time_throughput, time_variant
+from tradeoff.measure.timing.subject import WrongOutput
 from tradeoff.records.latency import timed_columns
 from tradeoff.variants import Variant
 
 SMALL = tradeoff.ClipShape(8, 32, 32)
-QUICK = LatencyProtocol(seconds=0.01, processes=2, threads=1, views="10x3", throughput=(2,))
+QUICK = LatencyProtocol(seconds=0.01, processes=2, spacing=0, threads=1, views="10x3", throughput=(2,))
 VARIANT = Variant.parse("S3D-G", width=0.0625, classes=3)
 
 
@@ -115,8 +117,50 @@ def die(*_: Any) -> None:
 
 
 def test_a_process_that_was_killed_says_so() -> None:
-    with pytest.raises(RuntimeError, match=r"S3D-G.*was killed"):
-        module._in_fresh_process(die, VARIANT, SMALL, QUICK, "cpu")
+    with pytest.raises(TimingFailed, match="exit code 9"):
+        module._in_fresh_process(die)
+
+
+def be_killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_the_system_ended_for_its_memory_is_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TimingFailed, match="exit code -9"):
+        module._in_fresh_process(be_killed)  # by somebody else
+    kills = iter([3, 4])
+    monkeypatch.setattr(module, "_kills_for_memory", lambda: next(kills))
+    with pytest.raises(MemoryError):
+        module._in_fresh_process(be_killed)
+
+
+def break_down() -> None:
+    raise WrongOutput("its output is\nfar away")
+
+
+def test_what_goes_wrong_in_the_process_comes_back_in_its_words() -> None:
+    with pytest.raises(TimingFailed) as raised:
+        module._in_fresh_process(break_down)
+    assert module.reason(raised.value) == "WrongOutput: its output is"
+    assert "break_down" in raised.value.__notes__[0]
+
+
+def test_processes_of_a_setting_are_kept_apart() -> None:
+    now, slept = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    spacing = module.Spacing(lambda: now[0], sleep)
+    protocol = QUICK.model_copy(update={"spacing": 60.0})
+    spacing.wait(protocol, VARIANT)
+    now[0] += 10
+    spacing.wait(protocol, Variant.parse("I2D"))  # another's first
+    spacing.wait(protocol, VARIANT)
+    now[0] += 75
+    spacing.wait(protocol, VARIANT)
+    assert slept == [50.0]
 
 
 def test_one_process_is_a_quick_look_and_several_have_an_interval_over_them() -> None:
@@ -143,14 +187,18 @@ def test_one_process_is_a_quick_look_and_several_have_an_interval_over_them() ->
 
 def test_threads_are_part_of_the_protocol_once_resolved() -> None:
     assert module.resolve_threads(LatencyProtocol()).fields()["threads"] == torch.get_num_threads()
-    assert module.resolve_threads(LatencyProtocol(threads=7, seconds=3, throughput=(9,))).fields() == {
+    assert module.resolve_threads(LatencyProtocol(threads=7, processes=3, spacing=1, throughput=(9,))).fields() == {
         "batch": 1,
         "precision": "float32",
         "layout": "channels_last_3d",
         "runtime": "eager",
         "threads": 7,
     }
-    assert LatencyProtocol(cache="cold", views="10x3").fields().items() >= {("cache", "cold"), ("views", "10x3")}
+    assert LatencyProtocol(cache="cold", views="10x3", seconds=3).fields().items() >= {
+        ("cache", "cold"),
+        ("views", "10x3"),
+        ("seconds", 3.0),
+    }
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cpu:0", "cuda:99", ""])

@@ -15,6 +15,10 @@ from tradeoff.records.statistics import (
     geometric_mean_interval,
     median_interval,
     paired_difference,
+    percentiles,
+    proportion_interval,
+    ratio_interval,
+    samples_needed,
     topk_correct,
     wilson,
 )
@@ -220,3 +224,38 @@ def test_latencies_must_be_there_and_finite(values: list[float]) -> None:
             call(values)
     with pytest.raises(InputError, match="above 0"):
         geometric_mean_interval([1.0, 0.0])
+
+
+def test_percentiles_only_with_the_samples_that_they_need() -> None:
+    assert (samples_needed(0.9), samples_needed(0.1), samples_needed(0.99)) == (64, 64, 662)
+    assert percentiles(np.arange(63)) == {}
+    assert percentiles(np.arange(101)) == {90: 90.0}
+    assert set(percentiles(np.arange(662))) == {90, 99}
+    with pytest.raises(InputError, match=r"1\.0"):
+        samples_needed(1.0)
+
+
+@given(st.sampled_from([0.5, 0.9, 0.99]))
+def test_one_sample_fewer_would_not_do(quantile: float) -> None:
+    needed = samples_needed(quantile)
+    beyond = [1 - quantile**n - n * (1 - quantile) * quantile ** (n - 1) for n in (needed, needed - 1)]
+    assert beyond[0] >= 0.99 > beyond[1]
+
+
+def test_a_ratio_of_processes_by_welch() -> None:
+    a, b = [2.0, 2.2, 2.1, 2.5], [1.0, 1.1, 0.9]
+    interval = ratio_interval(a, b)
+    oracle = stats.ttest_ind(np.log(a), np.log(b), equal_var=False).confidence_interval(0.95)
+    assert (interval.low, interval.high) == pytest.approx((np.exp(oracle.low), np.exp(oracle.high)))
+    assert interval.estimate == pytest.approx(stats.gmean(a) / stats.gmean(b))
+    with pytest.raises(InputError, match="two processes"):
+        ratio_interval([1.0], [1.0, 2.0])
+    same = ratio_interval([2.0, 2.0], [1.0, 1.0])
+    assert (same.low, same.estimate, same.high) == pytest.approx((2.0, 2.0, 2.0))
+
+
+def test_a_proportion_exactly() -> None:
+    none = proportion_interval(0, 10)
+    assert (none.low, none.high) == pytest.approx((0.0, 1 - 0.025**0.1))
+    most = proportion_interval(19, 20)
+    assert (most.estimate, most.low, most.high) == pytest.approx((0.95, 0.7513, 0.9987), abs=1e-4)

@@ -63,7 +63,7 @@ def test_two_sweeps_share_the_measurements_of_a_variant_they_share(tiny: dict[st
         ({"seeds": [0, 1]}, {"training": 2, "accuracy": 2}),
         ({"orders": ["normal", "reversed"]}, {"accuracy": 2}),
         ({"latency": {"batch": 4, "processes": 1}}, {"latency": 2}),
-        ({"latency": {"seconds": 9, "processes": 1}}, {}),
+        ({"latency": {"seconds": 9, "processes": 1}}, {"latency": 2}),
         ({"keep": "none"}, {}),
         ({"train": {"epochs": 2, "precision": "float32"}}, {"training": 2, "accuracy": 2}),
         ({"data": {"synthetic": "motion", "train": 32, "test": 32, "seed": 1}}, {"training": 2, "accuracy": 2}),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,8 +24,10 @@ HEADINGS = {
     "setting": "runtime",
     "precision": "precision",
     "layout": "layout",
+    "batch": "batch",
     "latency": "ms [95 %]",
     "host": "host ms",
+    "video": "video ms",
     "clips_per_second": "clips/s",
     "peak_mb": "peak MB",
     "error": "error",
@@ -33,6 +36,7 @@ HEADINGS = {
     "prepare_s": "prepare s",
     "steady": "steady",
 }
+_NAMED = ("variant", "setting", "precision", "layout", "batch")
 
 
 @app.command()
@@ -53,6 +57,7 @@ def latency(
     target: Annotated[float, typer.Option(help="Pass until the median is known to within this fraction.")] = 0.01,
     seconds: Annotated[float, typer.Option(help="Or until this long is spent, a process and phase.")] = 10.0,
     processes: Annotated[int, typer.Option(help="Fresh processes; each is one replicate, 1 is a quick look.")] = 8,
+    spacing: Annotated[float, typer.Option(help="Seconds at least between two processes of a setting.")] = 60.0,
     device: Device = "cpu",
     threads: Threads = 0,
     as_json: Json = False,
@@ -67,7 +72,8 @@ def latency(
     """
     axes: dict[str, Any] = {"runtime": _listed(runtime), "precision": _listed(precision), "layout": _listed(layout)}
     axes |= {"batch": _numbers(batch), "throughput": _numbers(throughput), "views": views, "cache": cache}
-    axes |= {"target": target, "seconds": seconds, "processes": processes, "threads": threads}
+    axes |= {"target": target, "seconds": seconds, "processes": processes, "spacing": spacing}
+    axes |= {"threads": threads}
     values = {"variants": variants, "clip": clip, "width": width, "classes": classes, "latency": axes}
     _time(make_sweep_of("latency", values), device, as_json)
 
@@ -90,12 +96,26 @@ def _time(chosen: Sweep, device: str, as_json: bool) -> None:
         sys.stderr.write(f"left out: {sentence}\n")
     timings = latencies(plan.variants, protocols, chosen.shape, str(plan.device), _say)
     rows = sorted((_row(timing) for timing in timings), key=lambda row: row.get("latency_ms", float("inf")))
-    print_rows(rows if as_json else [_shown(row) for row in rows], HEADINGS, _caption(plan), as_json)
+    rows.sort(key=lambda row: row["batch"])
+    print_rows(rows if as_json else [_shown(row) for row in rows], _headings(chosen), _caption(plan), as_json)
     failed = [f"FAILED {row['variant']} {row['setting']}: {row['failure']}" for row in rows if row["failure"]]
+    if not as_json:
+        print_renderables([*_notes(timings), *failed])
     if failed:
-        if not as_json:
-            print_renderables(failed)
         raise typer.Exit(1)
+
+
+def _headings(chosen: Sweep) -> dict[str, str]:
+    """Without the columns that say nothing here: one batch size, a video of one view."""
+    assert chosen.latency is not None
+    idle = {"batch": len(chosen.latency.batch) == 1, "video": chosen.latency.views_per_video == 1}
+    return {key: heading for key, heading in HEADINGS.items() if not idle.get(key)}
+
+
+def _notes(timings: Sequence[Timing]) -> list[str]:
+    """What was found beside the timing and should be known: convolutions outside the expected library."""
+    found = {f"{each.variant.name} {each.protocol}": each.processes[0].values for each in timings if each.processes}
+    return [f"{name}: {values['note']}" for name, values in found.items() if "note" in values]
 
 
 def _say(line: str) -> None:
@@ -119,18 +139,15 @@ def _row(timing: Timing) -> dict[str, Any]:
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as texts, in the columns of `HEADINGS`."""
     if "latency_ms" not in row:
-        return (
-            dict.fromkeys(HEADINGS, "")
-            | {key: row[key] for key in ("variant", "setting", "precision", "layout")}
-            | {"latency": row["outcome"]}
-        )
-    return {key: row[key] for key in ("variant", "setting", "precision", "layout", "bound")} | {
+        return dict.fromkeys(HEADINGS, "") | {key: row[key] for key in _NAMED} | {"latency": row["outcome"]}
+    return {key: row[key] for key in (*_NAMED, "bound")} | {
         "latency": f"{row['latency_ms']:.4g} [{row['latency_low_ms']:.4g}, {row['latency_high_ms']:.4g}]",
         "host": f"{row['host_ms']:.4g}",
+        "video": f"{row['video_ms']:.4g}",
         "clips_per_second": f"{row['clips_per_second']:.3g} at {row['throughput_batch']}",
-        "peak_mb": f"{row['peak_memory_bytes'] / 1e6:.0f}",
+        "peak_mb": "" if isnan(row["peak_memory_bytes"]) else f"{row['peak_memory_bytes'] / 1e6:.0f}",
         "error": f"{row['output_error']:.1g}",
-        "matrix": f"{100 * row['matrix_fraction']:.0f} %",
+        "matrix": "" if isnan(row["matrix_fraction"]) else f"{100 * row['matrix_fraction']:.0f} %",
         "prepare_s": f"{row['prepare_s']:.1f}",
         "steady": f"{row['steady_processes']} of {row['processes']}",
     }
@@ -142,7 +159,10 @@ def _caption(plan: Plan) -> str:
 
     axes = plan.sweep.latency
     assert axes is not None
-    many = f"{axes.processes} processes, geometric mean of their medians with Student's t on logarithms"
+    many = (
+        f"{axes.processes} processes, {axes.spacing:g} s apart or more, geometric mean of their medians with Student's "
+        "t on logarithms"
+    )
     quick = "1 process, a quick look: the interval is that of its median, and nothing about other processes"
     return "\n".join(
         [

@@ -15,6 +15,7 @@ import torch
 
 import tradeoff.measure
 import tradeoff.networks
+import tradeoff.precision
 from tradeoff.errors import InputError
 from tradeoff.measure.runtimes import RUNTIMES
 from tradeoff.measure.runtimes.base import Runtime
@@ -87,7 +88,8 @@ def source_digest(runtime: str = "eager") -> str:
         path for path in sorted((measure / "runtimes").glob("*.py")) if path not in map(_source, RUNTIMES.values())
     ]
     hashed = hashlib.sha256()
-    for path in [*files, measure / "latency.py", *shared, _source(RUNTIMES[runtime])]:
+    files += [measure / "latency.py", Path(tradeoff.precision.__file__), *shared, _source(RUNTIMES[runtime])]
+    for path in files:
         hashed.update(path.name.encode() + b"\0" + path.read_bytes())
     return hashed.hexdigest()[:16]
 

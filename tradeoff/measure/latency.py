@@ -5,11 +5,14 @@ What is timed, and how, is in `tradeoff.measure.timing`; what executes it in `tr
 
 from __future__ import annotations
 
+import signal
+import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +20,18 @@ import torch
 
 from tradeoff.clip_shape import PAPER_CLIP, ClipShape
 from tradeoff.errors import InputError
+from tradeoff.measure.environment import resolve_device
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.runtimes import RUNTIMES
 from tradeoff.measure.runtimes.base import check
-from tradeoff.measure.timing.process import MEASURED, Measured, time_throughput, time_variant
+from tradeoff.measure.timing.process import (
+    MEASURED,
+    OUT_OF_MEMORY,
+    Measured,
+    is_out_of_memory,
+    time_throughput,
+    time_variant,
+)
 from tradeoff.variants import Variant
 
 
@@ -77,19 +88,25 @@ def latency(
     With `beside`, so is what does not change from one process to the next: which convolutions ran, replay as a CUDA
     graph, and throughput at the protocol's other batch sizes, in a process each.
     The process is spawned, so a script (not a notebook) must call this under `if __name__ == "__main__":`.
-    Raises InputError for an unknown variant and for what the runtime does not have; WrongOutput for a runtime whose
-    answer is not the network's; RuntimeError for a process that was killed.
+    Raises InputError for an unknown variant or device and for what the runtime does not have; TimingFailed for what
+    goes wrong in the process, such as an answer that is not the network's.
     """
     chosen = Variant.parse(variant, **knobs) if isinstance(variant, str) else variant
     shape = ClipShape.of(clip)
     resolved = resolve_threads(protocol or LatencyProtocol())
-    check(RUNTIMES[resolved.runtime], resolved, torch.device(device))
-    measured: Measured = _in_fresh_process(time_variant, chosen, shape, resolved, device, beside)
+    where = resolve_device(device)
+    check(RUNTIMES[resolved.runtime], resolved, where)
+    if where.type == "cuda":
+        torch.cuda.empty_cache()  # what a training here has left is not the process's to use
+    try:
+        measured: Measured = _in_fresh_process(time_variant, chosen, shape, resolved, str(where), beside)
+    except MemoryError as error:
+        return Latency({"outcome": OUT_OF_MEMORY, "said": str(error)}, {})
     if measured.values["outcome"] != MEASURED or not beside:
         return Latency(measured.values, measured.arrays)
     own = {"clips_per_second": measured.values["clips_per_second"]}
     rates = [{"batch": resolved.batch, **own, "peak_bytes": measured.values["memory"]["peak_bytes"]}]
-    rates += [_throughput(chosen, shape, resolved, batch, device) for batch in resolved.throughput]
+    rates += [_throughput(chosen, shape, resolved, batch, str(where)) for batch in resolved.throughput]
     return Latency({**measured.values, "throughput": rates}, measured.arrays)
 
 
@@ -101,6 +118,23 @@ class Timing:
     protocol: LatencyProtocol
     processes: list[Latency] = field(default_factory=list)
     failure: str | None = None
+
+
+class Spacing:
+    """Keeps the processes of one setting of one variant apart, by its protocol's `spacing`."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._begun: dict[tuple[LatencyProtocol, Variant], float] = {}
+
+    def wait(self, protocol: LatencyProtocol, variant: Variant) -> None:
+        """Until the setting's next process may begin; the first one may at once."""
+        begun = self._begun.get((protocol, variant))
+        if begun is not None and (rest := begun + protocol.spacing - self._clock()) > 0:
+            self._sleep(rest)
+        self._begun[protocol, variant] = self._clock()
 
 
 def latencies(
@@ -116,10 +150,12 @@ def latencies(
     memory, is not tried again. `report` hears a line a process.
     """
     timings = [Timing(variant, resolve_threads(protocol)) for protocol in protocols for variant in variants]
+    spaced = Spacing()
     for replicate in range(max(protocol.processes for protocol in protocols)):
         for timing in timings:
             ended = timing.failure or (timing.processes and timing.processes[-1].outcome != MEASURED)
             if not ended and replicate < timing.protocol.processes:
+                spaced.wait(timing.protocol, timing.variant)
                 said = _time_once(timing, clip, device, beside=replicate == 0)
                 report(f"{timing.variant.name} {timing.protocol}, process {replicate + 1}: {said}")
     return timings
@@ -131,9 +167,15 @@ def _time_once(timing: Timing, clip: ClipShape, device: str, beside: bool) -> st
     except InputError:
         raise
     except Exception as error:
-        timing.failure = f"{type(error).__name__}: {error}".splitlines()[0]
+        timing.failure = reason(error)
         return timing.failure
     return timing.processes[-1].summary()
+
+
+def reason(error: Exception) -> str:
+    """Why a timing failed, in one line."""
+    name = "" if isinstance(error, TimingFailed) else f"{type(error).__name__}: "
+    return f"{name}{error}".partition("\n")[0]
 
 
 def resolve_threads(protocol: LatencyProtocol) -> LatencyProtocol:
@@ -147,18 +189,62 @@ def _throughput(
     at = protocol.model_copy(update={"batch": batch})
     try:
         return dict(_in_fresh_process(time_throughput, variant, clip, at, device))
-    except RuntimeError as error:  # a batch too large for the machine does not undo the latency
-        return {"batch": batch, "outcome": str(error).splitlines()[0]}
+    except Exception as error:  # a batch that cannot be measured does not undo the latency
+        said = OUT_OF_MEMORY if is_out_of_memory(error) else f"failed: {str(error).partition(chr(10))[0]}"
+        return {"batch": batch, "outcome": said}
 
 
-def _in_fresh_process(
-    function: Callable[..., Any], variant: Variant, clip: ClipShape, protocol: LatencyProtocol, device: str, *more: Any
-) -> Any:
+_GOODBYE_SECONDS = 30.0
+"""What a process may take to end after its answer: ended by force, it would leave semaphores behind."""
+
+
+class TimingFailed(RuntimeError):
+    """What went wrong in the process, in its own words; its traceback is a note."""
+
+
+def _in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Raises TimingFailed for what `function` raises there, MemoryError where the system killed it for its memory."""
     # spawn: a forked process would inherit warm caches and thread pools, and CUDA does not survive a fork.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        try:
-            return process.submit(function, variant, clip, protocol, device, *more).result()
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                f"the process that timed {variant.name} ({protocol}) was killed: most often, memory ran out"
-            ) from error
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(theirs, function, arguments), daemon=True)
+    kills = _kills_for_memory()
+    process.start()
+    theirs.close()
+    try:
+        answer, failure, trace = ours.recv()
+        process.join(_GOODBYE_SECONDS)
+    except EOFError:
+        process.join()
+        if process.exitcode == -signal.SIGKILL and _kills_for_memory() > kills:
+            raise MemoryError("the system ended the process: out of memory") from None
+        raise TimingFailed(f"the process ended without an answer (exit code {process.exitcode})") from None
+    finally:
+        ours.close()
+        process.kill()
+        process.join()
+    if failure:
+        error = TimingFailed(failure)
+        error.add_note(trace)
+        raise error
+    return answer
+
+
+def _answer(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """In the fresh process: (answer, None, None), or (None, what went wrong, its traceback)."""
+    answer, said, trace = None, None, None
+    try:
+        answer = function(*arguments)
+    except Exception as error:
+        said, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+    connection.send((answer, said, trace))
+    connection.close()
+
+
+def _kills_for_memory() -> int:
+    """How many processes Linux has ended so far because memory ran out; 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

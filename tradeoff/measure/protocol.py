@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-RUNTIMES = ("eager", "compile", "compile-frozen", "onnxruntime", "openvino", "tensorrt")
-PRECISIONS = ("float32", "tf32", "bf16", "fp16")
-LAYOUTS = ("contiguous", "channels_last_3d")
 ALL = "all"
 
 Runtime = Literal["eager", "compile", "compile-frozen", "onnxruntime", "openvino", "tensorrt"]
-Precision = Annotated[
-    Literal["float32", "tf32", "bf16", "fp16"], BeforeValidator(lambda value: "float32" if value == "fp32" else value)
-]
+PrecisionName = Literal["float32", "tf32", "bf16", "fp16"]
+Precision = Annotated[PrecisionName, BeforeValidator(lambda value: "float32" if value == "fp32" else value)]
 Layout = Literal["contiguous", "channels_last_3d"]
+RUNTIMES: tuple[str, ...] = get_args(Runtime)
+PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
 Batch = Annotated[int, Field(ge=1, le=65_536)]
 
 
@@ -29,6 +27,8 @@ class Conditions(BaseModel):
     target: sampling ends when the interval of a process's median is within this fraction of it,
     seconds: or when this much time is spent; warm-up may take as much again.
     processes: how many fresh processes, each one record. One is a quick look.
+    spacing: seconds at least from one process of a setting to its next. A machine is slower for minutes at a time, and
+        processes in a row share that: their interval would say nothing about a quarter of an hour later.
     throughput: other batch sizes whose throughput and memory are on the record of the first process too.
     """
 
@@ -40,6 +40,7 @@ class Conditions(BaseModel):
     target: float = Field(0.01, gt=0, lt=1)
     seconds: float = Field(10.0, gt=0, le=3600)
     processes: int = Field(8, ge=1, le=1000)
+    spacing: float = Field(60.0, ge=0, le=3600)
     throughput: Annotated[tuple[Batch, ...], Field(strict=False)] = (4,)
 
     @property
@@ -49,8 +50,8 @@ class Conditions(BaseModel):
 
 
 class LatencyProtocol(Conditions):
-    """How one latency is measured: a point on each of the axes. `fields()` is part of its key; `target`, `seconds`,
-    `processes` and `throughput` say only how often and how much beside."""
+    """How one latency is measured: a point on each of the axes. `fields()` is part of its key; `processes` and
+    `spacing` say only how often, and `throughput` is part of the key of the first process alone."""
 
     runtime: Runtime = "eager"
     precision: Precision = "float32"
@@ -59,7 +60,7 @@ class LatencyProtocol(Conditions):
 
     def fields(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in ("batch", "precision", "layout", "runtime", "threads")}
-        unusual = {"cache": self.cache, "views": self.views}
+        unusual = {name: getattr(self, name) for name in ("cache", "views", "target", "seconds")}
         defaults = type(self).model_fields
         return values | {name: value for name, value in unusual.items() if value != defaults[name].default}
 

@@ -6,7 +6,7 @@ knob changes no old key. For the same reason a default, once released, must neve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -70,11 +70,20 @@ def accuracy_key(source: Fields, data: str, fold: int, view: Fields, order: str)
     )
 
 
-def latency_key(variant: Fields, clip: str, protocol: Fields, machine: Fields, source: str, replicate: int) -> Key:
+def latency_key(
+    variant: Fields,
+    clip: str,
+    protocol: Fields,
+    machine: Fields,
+    source: str,
+    replicate: int,
+    throughput: Sequence[int] = (),
+) -> Key:
     """`protocol` holds batch, layout, runtime, precision, threads; `machine` the hardware and library versions;
-    `source` is the digest of the code of the network and of the timer. One replicate is one process."""
+    `source` is the digest of the code of the network and of the timer. One replicate is one process; `throughput` are
+    the other batch sizes that it measures."""
     fields = {"variant": variant, "clip": clip, **protocol, "machine": machine, "source": source}
-    return Key("latency", fields | {"replicate": replicate})
+    return Key("latency", fields | {"replicate": replicate} | ({"throughput": [*throughput]} if throughput else {}))
 
 
 def weights_key(checkpoint: str, method: str) -> Key:

@@ -44,7 +44,7 @@ def _full_columns(timed: Sequence[Measured]) -> dict[str, Any]:
         "prepare_s": max(each["prepare_s"] for each in timed),
         "clips_per_second": best.get("clips_per_second", np.nan),
         "throughput_batch": best.get("batch", np.nan),
-        "peak_memory_bytes": max(each["memory"]["peak_bytes"] for each in timed),
+        "peak_memory_bytes": max((peak for each in timed if (peak := each["memory"]["peak_bytes"])), default=np.nan),
         "output_error": max(each["error"] for each in timed),
         "matrix_fraction": float(np.mean([each["fraction"] for each in standing])) if standing else np.nan,
         "bound": standing[0]["bound"] if standing else np.nan,

@@ -166,8 +166,8 @@ def _accuracy_protocol(record: Record) -> Any:
 
 
 def _latency_protocol(record: Record) -> Any:
-    """What latencies of one row share: all but the replicate."""
-    return {key: value for key, value in record.depends_on.items() if key != "replicate"}
+    """What latencies of one row share: all but the replicate, and what the first one measured beside."""
+    return {key: value for key, value in record.depends_on.items() if key not in ("replicate", "throughput")}
 
 
 class _Accuracy:
@@ -233,6 +233,8 @@ def _start_distance(training: Record) -> float:
 
 def _latency_columns(records: list[Record]) -> tuple[Identity, dict[str, Any]]:
     first = records[0].depends_on
+    # A process that was timed again, for other batch sizes, counts once.
+    records = list({record.depends_on["replicate"]: record for record in _oldest_first(records)}.values())
     timed = [record.measured for record in records if "median_ms" in record.measured]
     columns = {
         "device": first["machine"]["device"],

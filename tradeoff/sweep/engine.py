@@ -21,7 +21,7 @@ from tradeoff.data import Dataset, open_dataset
 from tradeoff.errors import InputError
 from tradeoff.measure.cost import cost
 from tradeoff.measure.environment import provenance
-from tradeoff.measure.latency import latency
+from tradeoff.measure.latency import Spacing, latency, reason
 from tradeoff.networks import build
 from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.statistics import topk_correct
@@ -56,7 +56,7 @@ class Outcome:
     measured: int = 0
     present: int = 0
     failures: list[Failure] = field(default_factory=list)
-    skipped: list[Measurement] = field(default_factory=list)  # accuracies whose training failed
+    skipped: list[Measurement] = field(default_factory=list)  # what could not be made after a failure
 
     def as_record(self) -> dict[str, Any]:
         failures = [
@@ -72,7 +72,7 @@ class Outcome:
             return [f"measured nothing: all {self.present} measurements were there already"]
         done = f"measured {self.measured}, {self.present} were there already, {len(self.failures)} failed"
         failed = [f"FAILED {each.measurement}: {each.reason} ({each.attempt})" for each in self.failures]
-        return [done, *failed, *(f"SKIPPED {each}: its training failed" for each in self.skipped)]
+        return [done, *failed, *(f"SKIPPED {each}: {each.awaited} failed" for each in self.skipped)]
 
 
 class Engine:
@@ -81,6 +81,7 @@ class Engine:
     def __init__(self, plan: Plan, store: Store, cache: Path, reporter: Reporter) -> None:
         self.plan, self.store, self.cache, self.reporter = plan, store, cache, reporter
         self._dataset: Dataset | None = None
+        self._spacing = Spacing()
         self._measurers: dict[Kind, Callable[[Measurement], str]] = {
             "cost": self._cost,
             "training": self._train,
@@ -100,14 +101,14 @@ class Engine:
         outcome = Outcome(present=len({m.key.digest for m in wanted} - {m.key.digest for m in missing}))
         if any(each.key.kind in ("training", "accuracy") for each in missing):
             self._open_dataset()
-        failed: set[str] = set()
+        failed: set[object] = set()
         self.reporter.plan(missing)
         for measurement in missing:
-            if measurement.training and measurement.training.digest in failed:
+            if measurement.needs in failed:
                 outcome.skipped.append(measurement)
                 continue
             if not self._attempt(measurement, outcome):
-                failed.add(measurement.key.digest)
+                failed.add(measurement.provides)
             if self.plan.sweep.keep == "none":
                 self._drop_checkpoints()
         if self.plan.sweep.keep == "none":
@@ -121,11 +122,11 @@ class Engine:
         except InputError:
             raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            said = reason(error)
             log = "".join(traceback.format_exception(error)).splitlines()[-LOG_LINES:]
-            path = self.store.write_attempt(measurement.key, reason, "\n".join(log), self._made(0.0))
-            outcome.failures.append(Failure(measurement, reason, path))
-            self.reporter.fail(measurement, reason)
+            path = self.store.write_attempt(measurement.key, said, "\n".join(log), self._made(0.0))
+            outcome.failures.append(Failure(measurement, said, path))
+            self.reporter.fail(measurement, said)
             return False
         outcome.measured += 1
         self.reporter.end(measurement, summary)
@@ -238,6 +239,7 @@ class Engine:
         protocol, started = measurement.protocol, time.perf_counter()
         assert protocol is not None
         first = measurement.replicate == 0
+        self._spacing.wait(protocol, measurement.variant)
         timed = latency(measurement.variant, self.plan.sweep.shape, protocol, str(self.plan.device), beside=first)
         self._write(measurement, dict(timed.values), started, dict(timed.arrays))
         return timed.summary()

@@ -52,6 +52,22 @@ class Measurement:
     training: Key | None = None
     protocol: LatencyProtocol | None = None
 
+    @property
+    def needs(self) -> object:
+        """What must not have failed before: an accuracy's training, an earlier process of a latency."""
+        if self.protocol is not None:
+            return self.protocol, self.variant
+        return self.training.digest if self.training else None
+
+    @property
+    def provides(self) -> object:
+        """What others need of it."""
+        return self.needs if self.protocol else self.key.digest
+
+    @property
+    def awaited(self) -> str:
+        return "an earlier process of it" if self.protocol else "its training"
+
     def __str__(self) -> str:
         seed = "" if self.seed is None else f" seed {self.seed}"
         fold = f" fold {self.fold}" if self.fold else ""
@@ -200,7 +216,8 @@ class Plan:
         for replicate, protocol in itertools.product(range(self.sweep.latency.processes), protocols):
             for variant in self.variants:
                 where, source = made[protocol.runtime]
-                key = latency_key(variant.fields(), self.sweep.clip, protocol.fields(), where, source, replicate)
+                first = () if replicate else protocol.throughput
+                key = latency_key(variant.fields(), self.sweep.clip, protocol.fields(), where, source, replicate, first)
                 yield Measurement(key, variant, replicate=replicate, protocol=protocol)
 
 

@@ -8,26 +8,42 @@ from torch import nn
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.measure.runtimes.base import Deployed
-from tradeoff.measure.timing.subject import WrongOutput, check_output, error_of, reference, subject
+from tradeoff.measure.timing.subject import TOLERANCE, Answers, WrongOutput, check_output, error_of, subject
 from tradeoff.variants import Variant
 
 VARIANT = Variant.parse("S3D", width=0.0625, classes=5)
 
 
-def answering(logits: torch.Tensor) -> Deployed:
-    return Deployed(lambda clips: clips, lambda clips: logits, lambda result: result)  # type: ignore[arg-type, return-value]
+def subject_of(variant: Variant) -> tuple[nn.Module, Answers]:
+    return subject(variant, ClipShape(8, 32, 32), 2, torch.device("cpu"))
+
+
+def answering(*logits: torch.Tensor) -> Deployed:
+    """Whatever it is asked, the next of these."""
+    script = iter(logits)
+    return Deployed(lambda clips: clips, lambda clips: next(script), lambda result: result)  # type: ignore[arg-type, return-value]
 
 
 def test_the_same_network_and_clips_every_time_with_statistics_that_matter() -> None:
-    network, clips = subject(VARIANT, ClipShape(8, 32, 32), 2)
-    again, same = subject(VARIANT, ClipShape(8, 32, 32), 2)
-    assert clips.shape == (2, 3, 8, 32, 32) and torch.equal(clips, same)
-    assert -1 <= clips.min() < -0.9 and 0.9 < clips.max() <= 1
-    expected = reference(network, clips, torch.device("cpu"))
-    assert torch.equal(expected, reference(again, clips, torch.device("cpu")))
-    norm = next(module for module in network.modules() if isinstance(module, nn.BatchNorm3d))
-    nn.init.zeros_(norm.running_mean)  # type: ignore[arg-type]
-    assert error_of(reference(network, clips, torch.device("cpu")), expected) > 1e-3
+    network, answers = subject_of(VARIANT)
+    _, again = subject_of(VARIANT)
+    for clips, same in zip(answers.clips, again.clips, strict=True):
+        assert clips.shape == (2, 3, 8, 32, 32) and torch.equal(clips, same)
+        assert -1 <= clips.min() < clips.max() <= 1
+    with torch.inference_mode():
+        assert error_of(network(answers.clips[0]), answers.logits[0]) < 1e-5
+        norm = next(module for module in network.modules() if isinstance(module, nn.BatchNorm3d))
+        nn.init.zeros_(norm.running_mean)  # type: ignore[arg-type]
+        assert error_of(network(answers.clips[0]), answers.logits[0]) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["I2D", "S3D", "I3D"])
+def test_clips_differ_enough_for_a_blind_runtime_to_be_seen(name: str) -> None:
+    _, answers = subject_of(Variant.parse(name, width=0.25))
+    assert answers.contrast > 2 * TOLERANCE["bf16"]
+    with pytest.raises(WrongOutput):
+        check_output(answering(answers.logits[0], answers.logits[0]), answers, "bf16")
+    assert check_output(answering(*answers.logits), answers, "float32") == 0
 
 
 def test_the_error_is_relative_to_the_size_of_the_answer() -> None:
@@ -47,11 +63,14 @@ def test_the_error_is_relative_to_the_size_of_the_answer() -> None:
         ([float("inf"), 4.0], "fp16", False),
     ],
 )
-def test_a_wrong_answer_is_no_latency(answer: list[float], precision: str, right: bool) -> None:
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_wrong_answer_is_no_latency(answer: list[float], precision: str, right: bool, place: int) -> None:
     expected = torch.tensor([[3.0, 4.0]])
-    logits = torch.tensor([answer])
+    answers = Answers((torch.zeros(1), torch.zeros(1)), (expected, expected))
+    given = [expected, expected]
+    given[place] = torch.tensor([answer])
     if right:
-        assert check_output(answering(logits), logits, expected, precision) < 0.1
+        assert 0 < check_output(answering(*given), answers, precision) < 0.1
     else:
         with pytest.raises(WrongOutput, match=f"eager float32.*{precision}"):
-            check_output(answering(logits), logits, expected, precision)
+            check_output(answering(*given), answers, precision)

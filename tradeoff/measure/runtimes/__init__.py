@@ -18,7 +18,7 @@ from tradeoff.measure.runtimes.onnx_runtime import OnnxRuntime
 from tradeoff.measure.runtimes.open_vino import OpenVino
 from tradeoff.measure.runtimes.tensor_rt import TensorRt
 
-__all__ = ["RUNTIMES", "Deployed", "Runtime", "check", "combinations", "refusal", "runtime"]
+__all__ = ["RUNTIMES", "Deployed", "Runtime", "check", "combinations", "refusal"]
 
 _ALL = (Eager(), Compile(), CompileFrozen(), OnnxRuntime(), OpenVino(), TensorRt())
 RUNTIMES: dict[str, Runtime] = {name: each for name in NAMES for each in _ALL if each.name == name}
@@ -33,11 +33,6 @@ class _Refused:
     precision: str
     layout: str
     reason: str
-
-
-def runtime(name: str) -> Runtime:
-    """The runtime of a protocol."""
-    return RUNTIMES[name]
 
 
 def combinations(axes: LatencyAxes, device: torch.device) -> tuple[list[LatencyProtocol], list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any, ClassVar
 
 import torch
@@ -21,6 +20,7 @@ class Compile(Runtime):
     """Weights are arguments of the compiled graph."""
 
     name = "compile"
+    packages = ("triton",)  # on a GPU
     layouts = ("channels_last_3d", "contiguous")
     freezing: ClassVar[bool] = False
 
@@ -28,11 +28,9 @@ class Compile(Runtime):
         return precisions(device)
 
     def missing(self) -> str | None:
-        if not _has_compiler():
-            return f"runtime {self.name} needs a C++ compiler: install g++, or name one in CXX"
-        if torch.cuda.is_available() and importlib.util.find_spec("triton") is None:
-            return f"runtime {self.name} needs triton: pip install triton"
-        return None
+        if _has_compiler():
+            return None
+        return f"runtime {self.name} needs a C++ compiler: install g++, or name one in CXX"
 
     def deploy(self, network: nn.Module, clips: Tensor, protocol: LatencyProtocol, device: torch.device) -> Deployed:
         import torch._inductor.config as inductor

@@ -16,6 +16,7 @@ from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.runtimes.base import Deployed, Runtime
 from tradeoff.measure.runtimes.onnx_export import INPUT, OUTPUT, export_onnx
+from tradeoff.measure.runtimes.torch_module import on_gpu
 from tradeoff.precision import DTYPES
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -39,28 +40,35 @@ class OnnxRuntime(Runtime):
     extra = "onnxruntime"
 
     def precisions(self, device: torch.device) -> tuple[str, ...]:
+        import onnxruntime
+
+        if PROVIDERS.get(device.type) not in onnxruntime.get_available_providers():
+            return ()
         # Its CPU kernels for convolutions are float32's; CUDA's are never bf16's.
-        return {"cpu": ("float32",), "cuda": ("float32", "tf32", "fp16")}.get(device.type, ())
+        return ("float32",) if device.type == "cpu" else tuple(each for each in on_gpu(device) if each != "bf16")
 
     def deploy(self, network: nn.Module, clips: Tensor, protocol: LatencyProtocol, device: torch.device) -> Deployed:
+        import onnxruntime
+
         dtype = DTYPES[protocol.precision]
         with TemporaryDirectory(prefix="tradeoff-") as folder:
             path = export_onnx(network.to(dtype), clips.to(dtype), Path(folder))
             session = open_session(path, protocol, device)
         result = session.get_outputs()[0]
+        unwaited = onnxruntime.RunOptions()
+        if device.type == "cuda":  # it works in the caller's stream, and so need not wait for the device
+            unwaited.add_run_config_entry("disable_synchronize_execution_providers", "1")
 
         def place(batch: Tensor) -> _Bound:
             batch = batch.to(device, dtype, memory_format=torch.contiguous_format)
             logits = torch.empty(result.shape, dtype=TYPES[result.type], device=device)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)  # the session has a stream of its own
             binding = session.io_binding()
             for bind, name, tensor in ((binding.bind_input, INPUT, batch), (binding.bind_output, OUTPUT, logits)):
                 bind(name, device.type, device.index or 0, NUMPY_TYPES[tensor.dtype], tensor.shape, tensor.data_ptr())
             return _Bound(batch, logits, binding)
 
         def run(bound: _Bound) -> Tensor:
-            session.run_with_iobinding(bound.binding)  # returns when the device is done
+            session.run_with_iobinding(bound.binding, unwaited)
             return bound.logits
 
         def fetch(logits: Tensor) -> Tensor:
@@ -98,4 +106,5 @@ def _provider_options(protocol: LatencyProtocol, device: torch.device) -> dict[s
         "device_id": str(device.index or 0),
         "use_tf32": "1" if protocol.precision == "tf32" else "0",
         "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "user_compute_stream": str(torch.cuda.current_stream(device).cuda_stream),
     }

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.runtimes.base import Deployed, Runtime
 from tradeoff.measure.runtimes.onnx_export import INPUT, OUTPUT, export_onnx
-from tradeoff.measure.runtimes.torch_module import fetch
+from tradeoff.measure.runtimes.torch_module import fetch, on_gpu
 from tradeoff.precision import DTYPES
 
 
@@ -36,7 +36,7 @@ class TensorRt(Runtime):
     extra = "tensorrt"
 
     def precisions(self, device: torch.device) -> tuple[str, ...]:
-        return ("float32", "tf32", "bf16", "fp16") if device.type == "cuda" else ()
+        return on_gpu(device) if device.type == "cuda" else ()
 
     def deploy(self, network: nn.Module, clips: Tensor, protocol: LatencyProtocol, device: torch.device) -> Deployed:
         import tensorrt
@@ -47,7 +47,9 @@ class TensorRt(Runtime):
             path = export_onnx(network.to(dtype), clips.to(dtype), Path(folder))
             plan = build_plan(tensorrt, logger, path, protocol.precision)
         engine = tensorrt.Runtime(logger).deserialize_cuda_engine(plan)
-        context = engine.create_execution_context()
+        context = engine and engine.create_execution_context()
+        if context is None:
+            raise RuntimeError(f"TensorRT cannot load its engine: {logger.errors()}")
         shape, kind = tuple(engine.get_tensor_shape(OUTPUT)), _dtypes(tensorrt)[engine.get_tensor_dtype(OUTPUT)]
 
         def place(batch: Tensor) -> _Placed:

@@ -18,7 +18,15 @@ FORMATS = {"contiguous": torch.contiguous_format, "channels_last_3d": torch.chan
 
 def precisions(device: torch.device) -> tuple[str, ...]:
     """What PyTorch's convolutions execute: fp16 on a CPU would be converted at each operator."""
-    return ("float32", "tf32", "bf16", "fp16") if device.type == "cuda" else ("float32", "bf16")
+    if device.type != "cuda":
+        return ("float32", "bf16")
+    return on_gpu(device)
+
+
+def on_gpu(device: torch.device) -> tuple[str, ...]:
+    """What a GPU has in hardware: before Ampere tf32 would be float32, and bf16 an emulation."""
+    ampere = torch.cuda.get_device_capability(device) >= (8, 0)
+    return ("float32", "tf32", "bf16", "fp16") if ampere else ("float32", "fp16")
 
 
 def put(network: nn.Module, protocol: LatencyProtocol, device: torch.device) -> tuple[nn.Module, Place]:

@@ -39,6 +39,7 @@ def _capture(run: Callable[[], object], device: torch.device) -> torch.cuda.CUDA
         with torch.cuda.graph(graph, stream=side):
             run()
     except Exception as error:  # whatever a network does that a capture forbids
+        torch.cuda.set_stream(current)  # a capture that cannot be ended leaves its own
         said = str(error).strip().splitlines() or [""]
         raise RuntimeError(f"not captured into a CUDA graph: {type(error).__name__}: {said[0]}") from error
     return graph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,14 +20,14 @@ from tradeoff.measure.cost import cost
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.runtimes import RUNTIMES
 from tradeoff.measure.runtimes.base import Deployed, check
-from tradeoff.measure.timing.clocks import Clock, EventClock, WallClock, flush
+from tradeoff.measure.timing.clocks import Clock, EventClock, WallClock, cache_bytes, flush
 from tradeoff.measure.timing.convolutions import convolution_backends, fallback
 from tradeoff.measure.timing.cuda import cuda_facts, graph_replay_ms
 from tradeoff.measure.timing.gpu import GpuWatch, other_processes, require_alone
-from tradeoff.measure.timing.load import LoadWatch, PeakMemory, pin, resident_bytes
+from tradeoff.measure.timing.load import LoadWatch, PeakMemory, pin
 from tradeoff.measure.timing.roofline import roofline
 from tradeoff.measure.timing.sampling import Series, sample
-from tradeoff.measure.timing.subject import TOLERANCE, check_output, reference, subject
+from tradeoff.measure.timing.subject import TOLERANCE, check_output, subject
 from tradeoff.measure.timing.yardstick import Yardstick, yardstick
 from tradeoff.records.statistics import Interval, median_interval, percentiles
 from tradeoff.variants import Variant
@@ -36,7 +37,8 @@ IN_TIMED_REGION = {
     "device": "the forward pass; clips are on the device in the runtime's precision and layout already",
     "host": "float32 clips in host memory to float32 logits in host memory, the forward pass between",
 }
-_TORCH_RUNTIMES = ("eager",)  # whose operators are PyTorch's, so that its profiler sees the convolutions
+_TORCH_RUNTIMES = ("eager", "compile", "compile-frozen")  # whose operators PyTorch's profiler sees
+_NO_MEMORY = ("outofmemory", "cantallocatememory", "badalloc", "failedtoallocate", "allocfailed", "memoryallocation")
 _THROUGHPUT_SECONDS, _THROUGHPUT_PASSES = 1.0, 3
 _GRAPH_REPLAYS = 50
 
@@ -58,7 +60,8 @@ def time_variant(
     """
     device = torch.device(device_name)
     try:
-        return _time(variant, clip, protocol, device, beside)
+        with _own_stream(device):
+            return _time(variant, clip, protocol, device, beside)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -69,9 +72,9 @@ def time_throughput(variant: Variant, clip: ClipShape, protocol: LatencyProtocol
     """Clips a second and peak memory at the protocol's batch size, from a few passes after one."""
     device = torch.device(device_name)
     try:
-        _settle(protocol, device)
-        deployed, clips, _ = _deploy(variant, clip, protocol, device)
-        with torch.inference_mode():
+        with _own_stream(device), torch.inference_mode():
+            _settle(protocol, device)
+            deployed, clips, _ = _deploy(variant, clip, protocol, device)
             placed, clock = deployed.place(clips), _clock(protocol, device)
             memory = _reset_memory(device)
             taken: list[float] = []
@@ -84,20 +87,25 @@ def time_throughput(variant: Variant, clip: ClipShape, protocol: LatencyProtocol
             raise
         return {"batch": protocol.batch, "outcome": OUT_OF_MEMORY}
     rate = 1e3 * protocol.batch / float(np.median(taken))
-    return {"batch": protocol.batch, "clips_per_second": rate, "passes": len(taken), "peak_bytes": memory.bytes()}
+    return {
+        "batch": protocol.batch,
+        "clips_per_second": rate,
+        "passes": len(taken),
+        "peak_bytes": _peak(memory, protocol, device),
+    }
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed, by whichever library's name for it."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    said = str(error).lower()
-    return any(words in said for words in ("out of memory", "can't allocate memory", "bad_alloc", "failed to allocate"))
+    said = re.sub(r"[^a-z]", "", str(error).lower())
+    return any(words in said for words in _NO_MEMORY)
 
 
 def _time(variant: Variant, clip: ClipShape, protocol: LatencyProtocol, device: torch.device, beside: bool) -> Measured:
     cores = _settle(protocol, device)
-    base = resident_bytes()
+    base = _reset_memory(device).bytes()
     deployed, clips, known = _deploy(variant, clip, protocol, device)
     clock = _clock(protocol, device)
     with torch.inference_mode():
@@ -106,12 +114,12 @@ def _time(variant: Variant, clip: ClipShape, protocol: LatencyProtocol, device: 
         with LoadWatch() as load, _gpu_watch(device) as gpu:
             passes = sample(_passes(clock, lambda: deployed.run(placed)), protocol.target, protocol.seconds)
             whole = sample(  # the same passes and some copying: half the effort
-                _passes(WallClock(), lambda: deployed.fetch(deployed.run(deployed.place(clips)))),
+                _passes(_host_clock(protocol, device), lambda: deployed.fetch(deployed.run(deployed.place(clips)))),
                 2 * protocol.target,
                 protocol.seconds / 2,
             )
-        peak = memory.bytes()
-        machine = yardstick(protocol.precision, device, _clock(protocol, device))
+        peak = _peak(memory, protocol, device)
+        machine = _yardstick(protocol, device)
         looked_at = _beside(deployed, placed, protocol, device) if beside else {}
     values = _figures(passes, whole, protocol) | known | {"load": load.as_record()} | gpu | looked_at
     values |= {"cores": cores, "timed": IN_TIMED_REGION}
@@ -129,7 +137,6 @@ def _settle(protocol: LatencyProtocol, device: torch.device) -> list[int]:
     torch.set_num_interop_threads(1)
     if device.type == "cuda":
         require_alone(device, {os.getpid(), os.getppid()})
-        torch.cuda.set_device(device)  # events are recorded in the current device's stream
         torch.backends.cudnn.benchmark = True
     return cores
 
@@ -140,14 +147,14 @@ def _deploy(
     """The variant in its runtime, its clips on the host, and what deploying and the first pass showed."""
     runtime = RUNTIMES[protocol.runtime]
     check(runtime, protocol, device)
-    network, clips = subject(variant, clip, protocol.batch)
-    expected = reference(network, clips, device)
+    network, answers = subject(variant, clip, protocol.batch, device)
+    clips = answers.clips[0]
     started = time.perf_counter()
     deployed = runtime.deploy(network, clips, protocol, device)
     prepared = time.perf_counter() - started
     with torch.inference_mode():
-        first, result = _first_pass(deployed, clips)
-        error = check_output(deployed, result, expected, protocol.precision)
+        first = _first_pass_ms(deployed, clips)
+        error = check_output(deployed, answers, protocol.precision)
     return (
         deployed,
         clips,
@@ -156,22 +163,63 @@ def _deploy(
             "first_pass_ms": first,
             "error": error,
             "tolerance": TOLERANCE[protocol.precision],
+            "contrast": answers.contrast,
             "facts": dict(deployed.facts),
         },
     )
 
 
-def _first_pass(deployed: Deployed, clips: Tensor) -> tuple[float, object]:
-    """Milliseconds of the first pass, from clips on the host to logits on the host, and its result."""
+def _first_pass_ms(deployed: Deployed, clips: Tensor) -> float:
+    """From clips on the host to logits on the host."""
     started = time.perf_counter_ns()
-    result = deployed.run(deployed.place(clips))
-    deployed.fetch(result)
-    return (time.perf_counter_ns() - started) / 1e6, result
+    deployed.fetch(deployed.run(deployed.place(clips)))
+    return (time.perf_counter_ns() - started) / 1e6
+
+
+@contextmanager
+def _own_stream(device: torch.device) -> Iterator[None]:
+    """On a GPU everything runs in one stream that is not the default one, which all others wait for."""
+    if device.type != "cuda":
+        yield
+        return
+    torch.cuda.set_device(device)  # events are recorded in the current device's stream
+    with torch.cuda.stream(torch.cuda.Stream(device)):  # type: ignore[no-untyped-call]
+        yield
 
 
 def _clock(protocol: LatencyProtocol, device: torch.device) -> Clock:
     before = flush(device) if protocol.cache == "cold" else None
     return EventClock(device, before) if device.type == "cuda" else WallClock(before)
+
+
+def _host_clock(protocol: LatencyProtocol, device: torch.device) -> Clock:
+    if protocol.cache == "warm":
+        return WallClock()
+    overwrite = flush(device)
+
+    def before() -> None:
+        overwrite()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return WallClock(before)
+
+
+def _peak(memory: PeakMemory, protocol: LatencyProtocol, device: torch.device) -> int | None:
+    """Without the buffers that overwrite caches; None on a GPU where PyTorch did not allocate what the runtime took."""
+    if device.type == "cuda" and protocol.runtime not in _TORCH_RUNTIMES:
+        return None
+    return memory.bytes() - (2 * 2 * cache_bytes(device) if protocol.cache == "cold" else 0)
+
+
+def _yardstick(protocol: LatencyProtocol, device: torch.device) -> Yardstick | None:
+    """None where there is no memory left for it, which is no reason to lose the latency."""
+    try:
+        return yardstick(protocol.precision, device, _clock(protocol, device))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
 
 
 def _passes(clock: Clock, run: Callable[[], object]) -> Callable[[int], list[float]]:
@@ -202,8 +250,8 @@ def _beside(deployed: Deployed, placed: Any, protocol: LatencyProtocol, device: 
     if protocol.runtime in _TORCH_RUNTIMES:
         backends = convolution_backends(lambda: deployed.run(placed), device.type)
         found["convolutions"] = backends
-        if warning := fallback(backends, device.type):
-            found["warning"] = warning
+        if note := fallback(backends, device.type):
+            found["note"] = note
     if device.type == "cuda":
         found["cuda"] = cuda_facts(device)
         if protocol.runtime in _TORCH_RUNTIMES:
@@ -245,9 +293,11 @@ def _interval(interval: Interval, series: Series) -> dict[str, Any]:
 
 
 def _standing(
-    variant: Variant, clip: ClipShape, protocol: LatencyProtocol, latency_ms: float, machine: Yardstick
+    variant: Variant, clip: ClipShape, protocol: LatencyProtocol, latency_ms: float, machine: Yardstick | None
 ) -> dict[str, Any]:
     """The yardstick, and the latency measured by it; without the latter where an operator has no count."""
+    if machine is None:
+        return {"yardstick": {"unknown": OUT_OF_MEMORY}, "roofline": {"unknown": OUT_OF_MEMORY}}
     values: dict[str, Any] = {"yardstick": machine.as_record()}
     try:
         layers = cost(variant, clip).layers

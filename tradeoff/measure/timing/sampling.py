@@ -47,22 +47,22 @@ def sample(passes: Passes, target: float, seconds: float, clock: Callable[[], fl
     taken: list[float] = []
     end = clock() + seconds
     while not (_settled(taken) or (len(taken) >= 2 * LEAST and clock() >= end) or len(taken) >= MOST):
-        _extend(taken, passes)
+        _extend(taken, passes, MOST - len(taken))
     start = len(taken) // 2
     end = clock() + seconds
     while len(taken) - start < LEAST or not (
         _known(taken[start:], target) or clock() >= end or len(taken) - start >= MOST
     ):
-        _extend(taken, passes)
+        _extend(taken, passes, MOST - (len(taken) - start))
     series = np.array(taken, dtype=np.float64)
     return Series(series[:start], series[start:], is_steady(series[start:]))
 
 
-def _extend(taken: list[float], passes: Passes) -> None:
-    """By a block: a quarter more than there is, and no more than fits into `QUEUE_MS`."""
+def _extend(taken: list[float], passes: Passes, most: int) -> None:
+    """By a block: a quarter more than there is, no more than fits into `QUEUE_MS`, and at most `most`."""
     typical = float(np.median(taken[-LEAST:])) if taken else QUEUE_MS
     room = int(QUEUE_MS / max(typical, 1e-6))
-    taken += passes(max(1, min(room, int(len(taken) * (_GROWTH - 1)), MOST - len(taken))))
+    taken += passes(max(1, min(room, int(len(taken) * (_GROWTH - 1)), most)))
 
 
 def _settled(taken: list[float]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from tradeoff.measure.timing.clocks import Clock
-from tradeoff.precision import DTYPES
+from tradeoff.precision import DTYPES, allow_tf32
 
 SIDE = {"cpu": 2048, "cuda": 8192}
 """Large enough that the product is bound by arithmetic: 2 n^3 operations on 3 n^2 numbers."""
@@ -37,6 +37,7 @@ class Yardstick:
 def yardstick(precision: str, device: torch.device, clock: Clock) -> Yardstick:
     """Measure both in this process, with its threads: the median of at least five goes, half a second each."""
     side, dtype = SIDE[device.type], DTYPES[precision]
+    allow_tf32(precision == "tf32")
     a, b = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
     product = torch.empty_like(a)
     source = torch.ones(COPIED[device.type], dtype=torch.uint8, device=device)
