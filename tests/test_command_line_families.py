@@ -110,7 +110,7 @@ def test_latency_of_other_families(tool: Tool, tmp_path: Path) -> None:
         assert code == 0, err
         (row,) = json.loads(out)
         assert (row["variant"], row["units"]) == (name, "")
-        assert 0 < row["low_ms"] <= row["latency_ms"] <= row["high_ms"]
+        assert 0 < row["latency_low_ms"] <= row["latency_ms"] <= row["latency_high_ms"]
 
 
 def test_costs_of_torchvisions_networks(tool: Tool) -> None:

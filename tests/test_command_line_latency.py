@@ -67,10 +67,11 @@ def test_one_table_for_all_runtimes_and_precisions(tool: Tool, in_this_process: 
     pytest.importorskip("openvino", reason="openvino is not installed")
     code, out, errors = tool("latency", "I2D", *QUICK, "--runtime", "all", "--precision", "all", "--layout", "all")
     assert code == 0
-    lines = [line for line in out.splitlines() if "I2D" in line]
+    lines = [line for line in out.splitlines() if line.startswith("│ I2D")]
     assert sum("openvino" in line for line in lines) >= 1
     assert sum("eager" in line for line in lines) == 4  # two precisions, two layouts
     assert "runtime onnxruntime needs a thing" in errors
+    assert "convolutions ran outside of oneDNN" in out  # at this size most do
     assert "a quick look" in out and "logits in host memory" in out
 
 

@@ -18,6 +18,7 @@ from tradeoff import build, cost
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.runtimes import RUNTIMES
 from tradeoff.measure.runtimes.base import Deployed, refusal
+from tradeoff.measure.timing.subject import TOLERANCE, error_of
 from tradeoff.networks.layout import channels_last_3d
 from tradeoff.precision import DTYPES
 
@@ -55,9 +56,20 @@ def clips() -> Tensor:
     return torch.rand(1, 3, *CLIP) * 2 - 1
 
 
-def record(benchmark: BenchmarkFixture, times: Times, name: str, deployed: Deployed) -> None:
+def record(
+    benchmark: BenchmarkFixture,
+    times: Times,
+    name: str,
+    network: nn.Module,
+    deploy: Callable[[nn.Module], Deployed],
+    precision: str = "float32",
+) -> None:
+    with torch.inference_mode():
+        expected = network(clips())
+    deployed = deploy(network)
     with torch.inference_mode():
         placed = deployed.place(clips())
+        assert error_of(deployed.fetch(deployed.run(placed)), expected) < TOLERANCE[precision]
         benchmark.pedantic(lambda: deployed.run(placed), rounds=ROUNDS, warmup_rounds=WARM_UP)
     if benchmark.enabled:
         times[name] = benchmark.stats.stats.median
@@ -77,15 +89,15 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], Deploye
 @pytest.mark.parametrize("name", NETWORKS)
 def test_eager(benchmark: BenchmarkFixture, times: Times, name: str) -> None:
     make, deploy = NETWORKS[name]
-    record(benchmark, times, name, deploy(make().eval()))
+    record(benchmark, times, name, make().eval(), deploy)
 
 
 @pytest.mark.benchmark(group="deployed, 16x224x224")
 @pytest.mark.parametrize(("runtime", "precision"), FAST)
 @pytest.mark.parametrize("name", ["S3D", "I3D"])
 def test_deployed(benchmark: BenchmarkFixture, times: Times, name: str, runtime: str, precision: str) -> None:
-    deployed = in_runtime(runtime, precision)(build(name).eval())
-    record(benchmark, times, f"{name} in {runtime} {precision}", deployed)
+    deploy = in_runtime(runtime, precision)
+    record(benchmark, times, f"{name} in {runtime} {precision}", build(name).eval(), deploy, precision)
 
 
 @pytest.mark.benchmark(group="a matrix product with as many multiply-adds as I3D, 16x224x224")

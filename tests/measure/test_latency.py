@@ -182,7 +182,8 @@ def test_one_process_is_a_quick_look_and_several_have_an_interval_over_them() ->
     assert both["latency_high_ms"] == pytest.approx(2.0 * 4 ** (12.7062 / 2), rel=1e-3)
     assert (both["steady_processes"], both["first_pass_ms"], both["output_error"]) == (1, 20.0, 0.04)
     assert (both["clips_per_second"], both["throughput_batch"]) == (1000.0, 1)
-    assert both["matrix_fraction"] == pytest.approx(0.25)
+    assert both["matrix_fraction"] == pytest.approx(0.2)  # sqrt(0.1 * 0.4)
+    assert both["matrix_fraction_high"] == pytest.approx(0.2 * 4 ** (12.7062 / 2), rel=1e-3)
 
 
 def test_threads_are_part_of_the_protocol_once_resolved() -> None:

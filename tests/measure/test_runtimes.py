@@ -145,7 +145,7 @@ def test_onnxruntime_without_cuda_does_not_fall_back() -> None:
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")
     protocol = LatencyProtocol(runtime="onnxruntime", layout="contiguous", threads=1)
-    with pytest.raises(InputError, match="onnxruntime has no cuda here: it has CPUExecutionProvider; install"):
+    with pytest.raises(InputError, match=r"onnxruntime has no cuda here: it has .*CPUExecutionProvider; install"):
         RUNTIMES["onnxruntime"].deploy(Tiny().eval(), clips(0), protocol, CUDA)
 
 
@@ -415,7 +415,10 @@ def test_what_tensorrt_has_against_a_network_is_raised(exported: list[torch.dtyp
             build_plan(fake.module, logger, tmp_path / "network.onnx", "float32")
 
 
-def test_tensorrt_runs_on_cuda_only() -> None:
+def test_tensorrt_runs_on_cuda_only_in_what_the_gpu_has(monkeypatch: pytest.MonkeyPatch) -> None:
     assert RUNTIMES["tensorrt"].precisions(CPU) == ()
-    assert RUNTIMES["tensorrt"].precisions(CUDA) == names.PRECISIONS
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    assert RUNTIMES["tensorrt"].precisions(CUDA) == RUNTIMES["eager"].precisions(CUDA) == names.PRECISIONS
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    assert RUNTIMES["tensorrt"].precisions(CUDA) == RUNTIMES["compile"].precisions(CUDA) == ("float32", "fp16")
     assert OpenVino().precisions(CUDA) == ()

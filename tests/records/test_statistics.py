@@ -11,6 +11,7 @@ from scipy import stats
 
 from tradeoff.errors import InputError
 from tradeoff.records.statistics import (
+    Component,
     bootstrap,
     geometric_mean_interval,
     median_interval,
@@ -259,3 +260,17 @@ def test_a_proportion_exactly() -> None:
     assert (none.low, none.high) == pytest.approx((0.0, 1 - 0.025**0.1))
     most = proportion_interval(19, 20)
     assert (most.estimate, most.low, most.high) == pytest.approx((0.95, 0.7513, 0.9987), abs=1e-4)
+
+
+def test_drift_of_the_machine_widens_an_interval() -> None:
+    # logs 0 and ln 4: variance of the mean (ln 2)^2 with 1 degree of freedom; with as much drift with 1, the sum has
+    # (2 v)^2 / (v^2 + v^2) = 2 degrees, t = 4.3027, and a standard error of sqrt(2) ln 2.
+    drift = Component(float(np.log(2) ** 2), 1)
+    interval = geometric_mean_interval([1.0, 4.0], drift)
+    assert interval.high == pytest.approx(2 * 2 ** (4.30265 * np.sqrt(2)), rel=1e-4)
+    assert "drift" in interval.method
+    # two sittings, each with its own
+    steady = ratio_interval([1.0, 1.0], [2.0, 2.0], drift)
+    assert (steady.low, steady.high) == pytest.approx(
+        (0.5 * 2 ** (-12.7062 * 2**0.5), 0.5 * 2 ** (12.7062 * 2**0.5)), rel=1e-4
+    )

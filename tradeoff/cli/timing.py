@@ -128,7 +128,12 @@ def _row(timing: Timing) -> dict[str, Any]:
 
     done = [each.values for each in timing.processes if "median_ms" in each.values]
     protocol = timing.protocol.model_dump(mode="json", exclude={"seconds", "target", "throughput"})
-    row = {"variant": timing.variant.name, **protocol, "setting": timing.protocol.runtime}
+    row = {
+        "variant": timing.variant.name,
+        "units": getattr(timing.variant, "units", ""),
+        **protocol,
+        "setting": timing.protocol.runtime,
+    }
     row |= {"outcome": timing.processes[-1].outcome if timing.processes else "failed", "failure": timing.failure}
     if not done:
         return row

@@ -95,6 +95,7 @@ def latency(
     shape = ClipShape.of(clip)
     resolved = resolve_threads(protocol or LatencyProtocol())
     where = resolve_device(device)
+    chosen.check_clip(shape.frames, shape.height, shape.width)
     check(RUNTIMES[resolved.runtime], resolved, where)
     if where.type == "cuda":
         torch.cuda.empty_cache()  # what a training here has left is not the process's to use
@@ -203,7 +204,8 @@ class TimingFailed(RuntimeError):
 
 
 def _in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Raises TimingFailed for what `function` raises there, MemoryError where the system killed it for its memory."""
+    """Raises InputError as `function` does there, TimingFailed for anything else that it raises, and MemoryError where the
+    system ended the process for its memory."""
     # spawn: a forked process would inherit warm caches and thread pools, and CUDA does not survive a fork.
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -224,20 +226,23 @@ def _in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
         process.kill()
         process.join()
     if failure:
-        error = TimingFailed(failure)
-        error.add_note(trace)
-        raise error
+        failure.add_note(trace)
+        raise failure
     return answer
 
 
 def _answer(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """In the fresh process: (answer, None, None), or (None, what went wrong, its traceback)."""
-    answer, said, trace = None, None, None
+    """In the fresh process: sends (answer, None, None), or (None, what is to be raised, the traceback)."""
+    answer, failure, trace = None, None, None
     try:
         answer = function(*arguments)
-    except Exception as error:
-        said, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
-    connection.send((answer, said, trace))
+    except (
+        InputError
+    ) as error:  # the user's own network, or a GPU that is in use: no other measurement would fare better
+        failure, trace = InputError(str(error)), traceback.format_exc()
+    except Exception as error:  # in words, since an exception of a runtime's may not survive the way
+        failure, trace = TimingFailed(f"{type(error).__name__}: {error}"), traceback.format_exc()
+    connection.send((answer, failure, trace))
     connection.close()
 
 

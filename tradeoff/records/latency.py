@@ -2,22 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from tradeoff.records.statistics import Interval, geometric_mean_interval
+from tradeoff.records.statistics import Component, Interval, geometric_mean_interval
+from tradeoff.records.store import Record
 
 Measured = Mapping[str, Any]
+SITTING = timedelta(minutes=30)
+"""Without a record for as long, the next one is of another sitting."""
 
 
-def timed_columns(timed: Sequence[Measured]) -> dict[str, Any]:
+def machine_drift(records: Iterable[Record]) -> Component | None:
+    """How much a machine's speed varies from sitting to sitting: the variance of the logarithm of its yardstick, the
+    rate of a matrix product, over the sittings of each device, precision and number of threads. None with one."""
+    rates: dict[Any, list[tuple[datetime, float]]] = defaultdict(list)
+    for record in records:
+        rate = record.measured.get("yardstick", {}).get("gflops")
+        if rate is not None:
+            fields = record.depends_on
+            of = fields["machine"]["device"], fields["precision"], fields["threads"]
+            rates[of].append((datetime.fromisoformat(record.made["at"]), float(np.log(rate))))
+    found = [[float(np.mean(sitting)) for sitting in _sittings(each)] for each in rates.values()]
+    several = [means for means in found if len(means) > 1]
+    freedom = sum(len(means) - 1 for means in several)
+    squares = sum(float(np.var(means)) * len(means) for means in several)
+    return Component(squares / freedom, freedom) if freedom else None
+
+
+def _sittings(rates: list[tuple[datetime, float]]) -> Iterator[list[float]]:
+    """Values in the order of their times, cut where nothing was measured for a while."""
+    sitting: list[float] = []
+    before: datetime | None = None
+    for at, value in sorted(rates):
+        if before is not None and at - before > SITTING:
+            yield sitting
+            sitting = []
+        sitting.append(value)
+        before = at
+    yield sitting
+
+
+def timed_columns(timed: Sequence[Measured], drift: Component | None = None) -> dict[str, Any]:
     """Columns of the joined table (see `tradeoff.records.table.COLUMNS`) from what each process measured, at least one.
 
-    Records that were made before there were all of these figures have those that they have.
+    Records that were made before there were all of these figures have those that they have. `drift` is that of the
+    machine between sittings; without it the interval is about this sitting alone.
     """
-    interval = _latency_interval(timed)
+    interval = _latency_interval(timed, drift)
     columns = {
         "latency_ms": interval.estimate,
         "latency_low_ms": interval.low,
@@ -26,11 +63,11 @@ def timed_columns(timed: Sequence[Measured]) -> dict[str, Any]:
         "load": max((load for each in timed if (load := _load(each)) is not None), default=np.nan),
     }
     full = [each for each in timed if "host" in each]
-    return columns | (_full_columns(full) if full else {})
+    return columns | (_full_columns(full, drift) if full else {})
 
 
-def _full_columns(timed: Sequence[Measured]) -> dict[str, Any]:
-    host = _latency_interval([each["host"] for each in timed])
+def _full_columns(timed: Sequence[Measured], drift: Component | None) -> dict[str, Any]:
+    host = _latency_interval([each["host"] for each in timed], drift)
     rates = [rate for each in timed for rate in each.get("throughput", []) if "clips_per_second" in rate]
     best: Measured = max(rates, key=lambda rate: rate["clips_per_second"], default={})
     standing = [each["roofline"] for each in timed if "fraction" in each["roofline"]]
@@ -46,8 +83,20 @@ def _full_columns(timed: Sequence[Measured]) -> dict[str, Any]:
         "throughput_batch": best.get("batch", np.nan),
         "peak_memory_bytes": max((peak for each in timed if (peak := each["memory"]["peak_bytes"])), default=np.nan),
         "output_error": max(each["error"] for each in timed),
-        "matrix_fraction": float(np.mean([each["fraction"] for each in standing])) if standing else np.nan,
+        **_matrix_fraction([each["fraction"] for each in standing]),
         "bound": standing[0]["bound"] if standing else np.nan,
+    }
+
+
+def _matrix_fraction(fractions: Sequence[float]) -> dict[str, float]:
+    """Each process's latency by the yardstick of the same minute: what the machine does at that hour is in both."""
+    if not fractions:
+        return dict.fromkeys(("matrix_fraction", "matrix_fraction_low", "matrix_fraction_high"), np.nan)
+    found = geometric_mean_interval(fractions)
+    return {
+        "matrix_fraction": found.estimate,
+        "matrix_fraction_low": found.low,
+        "matrix_fraction_high": found.high,
     }
 
 
@@ -57,10 +106,12 @@ def _load(measured: Measured) -> float | None:
     return found
 
 
-def _latency_interval(timed: Sequence[Measured]) -> Interval:
+def _latency_interval(timed: Sequence[Measured], drift: Component | None) -> Interval:
     """Over processes where there are several: iterations inside one share its luck."""
     if len(timed) == 1:
         one = timed[0]
         method = f"{one.get('method', 'median, order statistics')} of one process"
         return Interval(one["median_ms"], one["low_ms"], one["high_ms"], method)
-    return geometric_mean_interval([each["median_ms"] for each in timed])
+    found = geometric_mean_interval([each["median_ms"] for each in timed], drift)
+    alone = drift is None and any("steady" in each for each in timed)
+    return replace(found, method=f"{found.method}; one sitting, nothing about another hour") if alone else found

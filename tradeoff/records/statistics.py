@@ -247,10 +247,20 @@ def percentiles(samples: ArrayLike, wanted: tuple[int, ...] = (90, 99)) -> dict[
     return {p: float(np.percentile(values, p)) for p in wanted if values.size >= samples_needed(p / 100)}
 
 
-def geometric_mean_interval(medians: ArrayLike) -> Interval:
+@dataclass(frozen=True)
+class Component:
+    """A variance, of logarithms, and the degrees of freedom that it was estimated with."""
+
+    variance: float
+    freedom: int
+
+
+def geometric_mean_interval(medians: ArrayLike, drift: Component | None = None) -> Interval:
     """Geometric mean of one median a process, with Student's t interval on their logarithms.
 
-    The process is the unit of replication: iterations inside one share its memory layout and clock speed.
+    The process is the unit of replication: iterations inside one share its memory layout and clock speed. What all
+    processes share, the machine's state at that hour, they cannot show: `drift` is its variance, added to theirs with
+    Satterthwaite's degrees of freedom.
     One process has no interval (NaN). Raises InputError for none, or one that is not positive and finite.
     """
     values = _positive(medians)
@@ -258,20 +268,25 @@ def geometric_mean_interval(medians: ArrayLike) -> Interval:
     centre = float(logs.mean())
     if logs.size == 1:
         return Interval(float(values[0]), np.nan, np.nan, "1 process, no interval")
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size))
+    parts = [(float(logs.var(ddof=1)) / logs.size, logs.size - 1)]
+    parts += [(drift.variance, drift.freedom)] if drift else []
+    half = _stretch(parts) * float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * np.sqrt(sum(part for part, _ in parts))
     low, estimate, high = (float(np.exp(value)) for value in (centre - half, centre, centre + half))
-    return Interval(estimate, low, high, f"geometric mean of {logs.size} processes, Student t on logarithms")
+    added = ", with the machine's drift between sittings" if drift else ""
+    return Interval(estimate, low, high, f"geometric mean of {logs.size} processes, Student t on logarithms{added}")
 
 
-def ratio_interval(medians: ArrayLike, base: ArrayLike) -> Interval:
+def ratio_interval(medians: ArrayLike, base: ArrayLike, drift: Component | None = None) -> Interval:
     """Geometric mean of `medians` over that of `base`, a median a process, with Welch's t interval on logarithms.
 
-    The two need not vary alike, nor be as many. Raises InputError for fewer than two processes on either side.
+    The two need not vary alike, nor be as many. `drift` is for runs of two sittings, each with its own.
+    Raises InputError for fewer than two processes on either side.
     """
     logs = [np.log(_positive(values)) for values in (medians, base)]
     if min(each.size for each in logs) < 2:
         raise InputError("a ratio's interval needs at least two processes on each side")
     parts = [(float(each.var(ddof=1)) / each.size, each.size - 1) for each in logs]
+    parts += [(2 * drift.variance, drift.freedom)] if drift else []
     half = _stretch(parts) * float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * np.sqrt(sum(part for part, _ in parts))
     centre = float(logs[0].mean() - logs[1].mean())
     low, estimate, high = (float(np.exp(value)) for value in (centre - half, centre, centre + half))

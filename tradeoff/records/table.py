@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from tradeoff.digest import digest
 from tradeoff.errors import InputError
 from tradeoff.records.keys import KINDS
-from tradeoff.records.latency import timed_columns
+from tradeoff.records.latency import machine_drift, timed_columns
 from tradeoff.records.statistics import (
+    Component,
     bootstrap,
     topk_correct,
     wilson,
@@ -57,7 +58,8 @@ COLUMNS = (
     *("device", "runtime", "precision", "layout", "threads", "batch", "cache", "processes", "steady_processes"),
     *("latency_ms", "latency_low_ms", "latency_high_ms", "latency_interval", "latency_outcome", "load"),
     *("host_ms", "host_low_ms", "host_high_ms", "views", "video_ms", "first_pass_ms", "prepare_s"),
-    *("clips_per_second", "throughput_batch", "peak_memory_bytes", "output_error", "matrix_fraction", "bound"),
+    *("clips_per_second", "throughput_batch", "peak_memory_bytes", "output_error"),
+    *("matrix_fraction", "matrix_fraction_low", "matrix_fraction_high", "bound"),
 )
 """Accuracies are fractions, costs counts of one clip, latencies milliseconds a batch; what is not measured is NaN.
 
@@ -107,7 +109,8 @@ def load_table(path: str | Path, sweep: str | None = None) -> Table:
     starts = {record.key: _start_distance(record) for record in everything["training"]}
     groups = _grouped(records["accuracy"], _accuracy_protocol)
     accuracies = [_Accuracy(store, group, recipes, starts) for group in groups]
-    latencies = [_latency_columns(group) for group in _grouped(records["latency"], _latency_protocol)]
+    drift = machine_drift(everything["latency"])
+    latencies = [_latency_columns(group, drift) for group in _grouped(records["latency"], _latency_protocol)]
     return _join(costs, accuracies, latencies, _order(store, sweep))
 
 
@@ -231,7 +234,7 @@ def _start_distance(training: Record) -> float:
     return float(distances[stages[-1]]) if stages else np.nan
 
 
-def _latency_columns(records: list[Record]) -> tuple[Identity, dict[str, Any]]:
+def _latency_columns(records: list[Record], drift: Component | None) -> tuple[Identity, dict[str, Any]]:
     first = records[0].depends_on
     # A process that was timed again, for other batch sizes, counts once.
     records = list({record.depends_on["replicate"]: record for record in _oldest_first(records)}.values())
@@ -244,7 +247,7 @@ def _latency_columns(records: list[Record]) -> tuple[Identity, dict[str, Any]]:
         "processes": len(timed),
         "latency_outcome": "" if timed else records[0].measured["outcome"],
     }
-    return _identity(records[0]), columns | (timed_columns(timed) if timed else {})
+    return _identity(records[0]), columns | (timed_columns(timed, drift) if timed else {})
 
 
 def _join(

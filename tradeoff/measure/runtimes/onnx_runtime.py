@@ -86,17 +86,23 @@ def open_session(path: Path, protocol: LatencyProtocol, device: torch.device) ->
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3  # errors
     provider = PROVIDERS[device.type]
+    if provider not in onnxruntime.get_available_providers():
+        raise _without(device, onnxruntime.get_available_providers())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a provider that is not here: it is an error below
         session = onnxruntime.InferenceSession(
             path, options, providers=[(provider, _provider_options(protocol, device))]
         )
     if provider not in session.get_providers():
-        raise InputError(
-            f"runtime onnxruntime has no {device.type} here: it has {', '.join(session.get_providers())}; "
-            "install onnxruntime-gpu for the CUDA that is here"
-        )
+        raise _without(device, session.get_providers())
     return session
+
+
+def _without(device: torch.device, providers: list[str]) -> InputError:
+    return InputError(
+        f"runtime onnxruntime has no {device.type} here: it has {', '.join(providers)}; "
+        "install onnxruntime-gpu for the CUDA that is here"
+    )
 
 
 def _provider_options(protocol: LatencyProtocol, device: torch.device) -> dict[str, str]:
