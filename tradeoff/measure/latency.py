@@ -204,8 +204,8 @@ class TimingFailed(RuntimeError):
 
 
 def _in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Raises InputError as `function` does there, TimingFailed for anything else that it raises, and MemoryError where the
-    system ended the process for its memory."""
+    """Raises InputError as `function` does there, TimingFailed for anything else that it raises, and MemoryError where
+    the system ended the process for its memory."""
     # spawn: a forked process would inherit warm caches and thread pools, and CUDA does not survive a fork.
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -233,12 +233,11 @@ def _in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def _answer(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """In the fresh process: sends (answer, None, None), or (None, what is to be raised, the traceback)."""
-    answer, failure, trace = None, None, None
+    answer, trace = None, None
+    failure: Exception | None = None
     try:
         answer = function(*arguments)
-    except (
-        InputError
-    ) as error:  # the user's own network, or a GPU that is in use: no other measurement would fare better
+    except InputError as error:  # the user's own network, or a GPU in use: no other measurement would fare better
         failure, trace = InputError(str(error)), traceback.format_exc()
     except Exception as error:  # in words, since an exception of a runtime's may not survive the way
         failure, trace = TimingFailed(f"{type(error).__name__}: {error}"), traceback.format_exc()
