@@ -108,8 +108,9 @@ def test_any_other_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_that_is_really_not_there() -> None:
+    """More than a processor can address, so that no system promises it and then ends the process."""
     huge = QUICK.model_copy(update={"batch": 60_000})
-    assert tradeoff.latency(VARIANT, (64, 224, 224), huge).outcome == "out of memory"
+    assert tradeoff.latency(VARIANT, (8192, 8192, 8192), huge).outcome == "out of memory"
 
 
 def die(*_: Any) -> None:
