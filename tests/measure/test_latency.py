@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ending_processes import be_killed, break_down, die
 from torch import nn
 
 import tradeoff
@@ -21,7 +20,6 @@ from tradeoff.measure.latency import Latency, TimingFailed, latencies
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.timing import process
 from tradeoff.measure.timing.process import is_out_of_memory, time_throughput, time_variant
-from tradeoff.measure.timing.subject import WrongOutput
 from tradeoff.records.latency import timed_columns
 from tradeoff.variants import Variant
 
@@ -113,17 +111,9 @@ def test_memory_that_is_really_not_there() -> None:
     assert tradeoff.latency(VARIANT, (8192, 8192, 8192), huge).outcome == "out of memory"
 
 
-def die(*_: Any) -> None:
-    os._exit(9)
-
-
 def test_a_process_that_was_killed_says_so() -> None:
     with pytest.raises(TimingFailed, match="exit code 9"):
         module._in_fresh_process(die)
-
-
-def be_killed() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_process_that_the_system_ended_for_its_memory_is_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,10 +123,6 @@ def test_a_process_that_the_system_ended_for_its_memory_is_out_of_memory(monkeyp
     monkeypatch.setattr(module, "_kills_for_memory", lambda: next(kills))
     with pytest.raises(MemoryError):
         module._in_fresh_process(be_killed)
-
-
-def break_down() -> None:
-    raise WrongOutput("its output is\nfar away")
 
 
 def test_what_goes_wrong_in_the_process_comes_back_in_its_words() -> None:
