@@ -43,7 +43,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
-    monkeypatch.setattr(latency_module, "_in_fresh_process", run)
+    monkeypatch.setattr(latency_module, "in_fresh_process", run)
     monkeypatch.setattr(process, "_settle", lambda protocol, device: [0])
 
 

@@ -16,9 +16,10 @@ import tradeoff
 from tradeoff.errors import InputError
 from tradeoff.measure import latency as module
 from tradeoff.measure.environment import machine, provenance, resolve_device, source_digest
-from tradeoff.measure.latency import Latency, TimingFailed, latencies
+from tradeoff.measure.latency import Latency, latencies
 from tradeoff.measure.protocol import LatencyProtocol
-from tradeoff.measure.timing import process
+from tradeoff.measure.timing import fresh_process, process
+from tradeoff.measure.timing.fresh_process import TimingFailed, in_fresh_process
 from tradeoff.measure.timing.process import is_out_of_memory, time_throughput, time_variant
 from tradeoff.records.latency import timed_columns
 from tradeoff.variants import Variant
@@ -113,21 +114,21 @@ def test_memory_that_is_really_not_there() -> None:
 
 def test_a_process_that_was_killed_says_so() -> None:
     with pytest.raises(TimingFailed, match="exit code 9"):
-        module._in_fresh_process(die)
+        in_fresh_process(die)
 
 
 def test_a_process_that_the_system_ended_for_its_memory_is_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TimingFailed, match="exit code -9"):
-        module._in_fresh_process(be_killed)  # by somebody else
+        in_fresh_process(be_killed)  # by somebody else
     kills = iter([3, 4])
-    monkeypatch.setattr(module, "_kills_for_memory", lambda: next(kills))
+    monkeypatch.setattr(fresh_process, "_kills_for_memory", lambda: next(kills))
     with pytest.raises(MemoryError):
-        module._in_fresh_process(be_killed)
+        in_fresh_process(be_killed)
 
 
 def test_what_goes_wrong_in_the_process_comes_back_in_its_words() -> None:
     with pytest.raises(TimingFailed) as raised:
-        module._in_fresh_process(break_down)
+        in_fresh_process(break_down)
     assert module.reason(raised.value) == "WrongOutput: its output is"
     assert "break_down" in raised.value.__notes__[0]
 

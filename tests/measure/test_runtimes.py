@@ -16,8 +16,8 @@ import torch
 from random_networks import randomised
 from torch import Tensor, nn
 
+from tradeoff import setting_names as names
 from tradeoff.errors import InputError
-from tradeoff.measure import protocol as names
 from tradeoff.measure.protocol import LatencyAxes, LatencyProtocol
 from tradeoff.measure.runtimes import RUNTIMES, Deployed, combinations, refusal
 from tradeoff.measure.runtimes import compiled as compiled_module

@@ -5,14 +5,9 @@ What is timed, and how, is in `tradeoff.measure.timing`; what executes it in `tr
 
 from __future__ import annotations
 
-import signal
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +19,7 @@ from tradeoff.measure.environment import resolve_device
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.runtimes import RUNTIMES
 from tradeoff.measure.runtimes.base import check
+from tradeoff.measure.timing.fresh_process import TimingFailed, in_fresh_process
 from tradeoff.measure.timing.process import (
     MEASURED,
     OUT_OF_MEMORY,
@@ -100,7 +96,7 @@ def latency(
     if where.type == "cuda":
         torch.cuda.empty_cache()  # what a training here has left is not the process's to use
     try:
-        measured: Measured = _in_fresh_process(time_variant, chosen, shape, resolved, str(where), beside)
+        measured: Measured = in_fresh_process(time_variant, chosen, shape, resolved, str(where), beside)
     except MemoryError as error:
         return Latency({"outcome": OUT_OF_MEMORY, "said": str(error)}, {})
     if measured.values["outcome"] != MEASURED or not beside:
@@ -189,66 +185,7 @@ def _throughput(
 ) -> dict[str, Any]:
     at = protocol.model_copy(update={"batch": batch})
     try:
-        return dict(_in_fresh_process(time_throughput, variant, clip, at, device))
+        return dict(in_fresh_process(time_throughput, variant, clip, at, device))
     except Exception as error:  # a batch that cannot be measured does not undo the latency
         said = OUT_OF_MEMORY if is_out_of_memory(error) else f"failed: {str(error).partition(chr(10))[0]}"
         return {"batch": batch, "outcome": said}
-
-
-_GOODBYE_SECONDS = 30.0
-"""What a process may take to end after its answer: ended by force, it would leave semaphores behind."""
-
-
-class TimingFailed(RuntimeError):
-    """What went wrong in the process, in its own words; its traceback is a note."""
-
-
-def _in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Raises InputError as `function` does there, TimingFailed for anything else that it raises, and MemoryError where
-    the system ended the process for its memory."""
-    # spawn: a forked process would inherit warm caches and thread pools, and CUDA does not survive a fork.
-    context = get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(theirs, function, arguments), daemon=True)
-    kills = _kills_for_memory()
-    process.start()
-    theirs.close()
-    try:
-        answer, failure, trace = ours.recv()
-        process.join(_GOODBYE_SECONDS)
-    except EOFError:
-        process.join()
-        if process.exitcode == -signal.SIGKILL and _kills_for_memory() > kills:
-            raise MemoryError("the system ended the process: out of memory") from None
-        raise TimingFailed(f"the process ended without an answer (exit code {process.exitcode})") from None
-    finally:
-        ours.close()
-        process.kill()
-        process.join()
-    if failure:
-        failure.add_note(trace)
-        raise failure
-    return answer
-
-
-def _answer(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """In the fresh process: sends (answer, None, None), or (None, what is to be raised, the traceback)."""
-    answer, trace = None, None
-    failure: Exception | None = None
-    try:
-        answer = function(*arguments)
-    except InputError as error:  # the user's own network, or a GPU in use: no other measurement would fare better
-        failure, trace = InputError(str(error)), traceback.format_exc()
-    except Exception as error:  # in words, since an exception of a runtime's may not survive the way
-        failure, trace = TimingFailed(f"{type(error).__name__}: {error}"), traceback.format_exc()
-    connection.send((answer, failure, trace))
-    connection.close()
-
-
-def _kills_for_memory() -> int:
-    """How many processes Linux has ended so far because memory ran out; 0 where it does not say."""
-    try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from tradeoff.setting_names import Layout, Precision, Runtime
+
 ALL = "all"
 
-Runtime = Literal["eager", "compile", "compile-frozen", "onnxruntime", "openvino", "tensorrt"]
-PrecisionName = Literal["float32", "tf32", "bf16", "fp16"]
-Precision = Annotated[PrecisionName, BeforeValidator(lambda value: "float32" if value == "fp32" else value)]
-Layout = Literal["contiguous", "channels_last_3d"]
-RUNTIMES: tuple[str, ...] = get_args(Runtime)
-PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
+_SHORT = BeforeValidator(lambda value: "float32" if value == "fp32" else value)
 Batch = Annotated[int, Field(ge=1, le=65_536)]
 
 
@@ -54,7 +51,7 @@ class LatencyProtocol(Conditions):
     `spacing` say only how often, and `throughput` is part of the key of the first process alone."""
 
     runtime: Runtime = "eager"
-    precision: Precision = "float32"
+    precision: Annotated[Precision, _SHORT] = "float32"
     layout: Layout = "channels_last_3d"
     batch: Batch = 1
 
@@ -79,13 +76,15 @@ class LatencyAxes(Conditions):
     its runtime has. `layout: auto` is the one that each runtime is at its best with."""
 
     runtime: Annotated[
-        tuple[Runtime | Literal["all"], ...], BeforeValidator(_listed), Field(strict=False, min_length=1)
+        tuple[Literal[Runtime, "all"], ...], BeforeValidator(_listed), Field(strict=False, min_length=1)
     ] = ("eager",)
     precision: Annotated[
-        tuple[Precision | Literal["all"], ...], BeforeValidator(_listed), Field(strict=False, min_length=1)
+        tuple[Annotated[Literal[Precision, "all"], _SHORT], ...],
+        BeforeValidator(_listed),
+        Field(strict=False, min_length=1),
     ] = ("float32",)
     layout: Annotated[
-        tuple[Layout | Literal["all", "auto"], ...], BeforeValidator(_listed), Field(strict=False, min_length=1)
+        tuple[Literal[Layout, "all", "auto"], ...], BeforeValidator(_listed), Field(strict=False, min_length=1)
     ] = ("auto",)
     batch: Annotated[tuple[Batch, ...], BeforeValidator(_listed), Field(strict=False, min_length=1)] = (1,)
 

@@ -22,8 +22,9 @@ from tradeoff.report.protocols import (
     split_protocols,
     values,
 )
-from tradeoff.report.settings import NETWORK, PRECISIONS, REFERENCE, RUNTIMES, by_speed, place_in, present
+from tradeoff.report.settings import NETWORK, REFERENCE, by_speed, place_in, present
 from tradeoff.report.tables import LATENCY_HEADING, MISSING, latency_cells, markdown_table, rich_frame, three_digits
+from tradeoff.setting_names import PRECISIONS, RUNTIMES
 
 ACROSS = (*ACCURACY, *SETTING)
 _HEADINGS = {"runtime": "Runtime", "precision": "Precision", "layout": "Layout"}

@@ -22,8 +22,9 @@ from tradeoff.report.canvas import INK, LABEL_ID, NOTE, canvas
 from tradeoff.report.deployments import LAYOUTS, Named, networks, overtakes, reference_setting, settings_of
 from tradeoff.report.figures import readable_ticks
 from tradeoff.report.labels import wrapped
-from tradeoff.report.settings import PRECISIONS, RUNTIMES, place_in
+from tradeoff.report.settings import place_in
 from tradeoff.report.tables import three_digits
+from tradeoff.setting_names import PRECISIONS, RUNTIMES
 
 COLOURS = {
     "eager": "#3B3B3B",

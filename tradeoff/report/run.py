@@ -18,7 +18,7 @@ from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_figure, write_file, write_report
 from tradeoff.report.deployments import deployments_tables
 from tradeoff.report.protocols import slug
-from tradeoff.report.settings import BEST, RUNTIMES, choose, place_in, require_runtime, runtimes
+from tradeoff.report.settings import BEST, choose, place_in, require_runtime, runtimes
 from tradeoff.report.tables import rich_frame, rich_tables
 from tradeoff.report.temporal_figure import temporal_figure
 from tradeoff.report.temporal_weights import (
@@ -35,6 +35,7 @@ from tradeoff.report.temporal_weights import (
     protocol,
     read_spread,
 )
+from tradeoff.setting_names import RUNTIMES
 
 
 @dataclass(frozen=True)

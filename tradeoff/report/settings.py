@@ -11,12 +11,11 @@ import pandas as pd
 from tradeoff.errors import InputError
 from tradeoff.records.table import COLUMNS
 from tradeoff.report.protocols import ACCURACY, INPUT, PLACE, SETTING, SETTINGS
+from tradeoff.setting_names import PRECISIONS, RUNTIMES
 
 BEST = "best"
 REFERENCE = ("eager", "float32")
 """The runtime and precision that others are compared with, and that accuracy is measured in."""
-RUNTIMES = ("eager", "compile", "compile-frozen", "onnxruntime", "openvino", "tensorrt")
-PRECISIONS = ("float32", "tf32", "bf16", "fp16")
 NETWORK = ("variant", "width")
 _OF_LATENCY = COLUMNS[COLUMNS.index("device") :]
 

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 
 from tradeoff.errors import InputError
-from tradeoff.measure.protocol import ALL, PRECISIONS, LatencyAxes, LatencyProtocol
-from tradeoff.measure.protocol import RUNTIMES as NAMES
+from tradeoff.measure.protocol import ALL, LatencyAxes, LatencyProtocol
 from tradeoff.measure.runtimes.base import Deployed, Runtime, check, refusal
 from tradeoff.measure.runtimes.compiled import Compile, CompileFrozen
 from tradeoff.measure.runtimes.eager import Eager
 from tradeoff.measure.runtimes.onnx_runtime import OnnxRuntime
 from tradeoff.measure.runtimes.open_vino import OpenVino
 from tradeoff.measure.runtimes.tensor_rt import TensorRt
+from tradeoff.setting_names import PRECISIONS
+from tradeoff.setting_names import RUNTIMES as NAMES
 
 __all__ = ["RUNTIMES", "Deployed", "Runtime", "check", "combinations", "refusal"]
 
