@@ -44,7 +44,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
         return function(*arguments)
 
     monkeypatch.setattr(latency_module, "in_fresh_process", run)
-    monkeypatch.setattr(process, "_settle", lambda protocol, device: [0])
+    monkeypatch.setattr(process, "settle", lambda protocol, device: [0])
 
 
 def test_latency_of_two_variants_in_two_processes_each(tool: Tool) -> None:

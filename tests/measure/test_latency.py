@@ -91,8 +91,8 @@ def fail_with(error: Exception) -> Callable[..., Any]:
 )
 def test_out_of_memory_is_a_finding(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     assert is_out_of_memory(error)
-    monkeypatch.setattr(process, "_deploy", fail_with(error))
-    monkeypatch.setattr(process, "_settle", lambda *_: [])
+    monkeypatch.setattr(process, "deploy", fail_with(error))
+    monkeypatch.setattr(process, "settle", lambda *_: [])
     found = time_variant(VARIANT, SMALL, QUICK, "cpu")
     assert found.values["outcome"] == "out of memory" and not found.arrays
     assert np.isnan(Latency(found.values, found.arrays).median_ms)
@@ -100,8 +100,8 @@ def test_out_of_memory_is_a_finding(monkeypatch: pytest.MonkeyPatch, error: Exce
 
 
 def test_any_other_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_settle", lambda *_: [])
-    monkeypatch.setattr(process, "_deploy", fail_with(RuntimeError("shapes do not fit")))
+    monkeypatch.setattr(process, "settle", lambda *_: [])
+    monkeypatch.setattr(process, "deploy", fail_with(RuntimeError("shapes do not fit")))
     with pytest.raises(RuntimeError, match="shapes"):
         time_variant(VARIANT, SMALL, QUICK, "cpu")
 

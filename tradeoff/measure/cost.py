@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -89,14 +90,19 @@ def cost(
     check_convention(convention)
     if isinstance(variant, str):
         variant, knobs = Variant.parse(variant, **knobs), {}
-    with _refusing(variant, shape):
-        with torch.device("meta"), _NoFills():
-            network = build(variant, **knobs).eval()
-        executed = count(network, shape)
+    executed = count_made(partial(build, variant, **knobs), variant.name, shape)
     if convention == EXECUTED:
         return executed
     layers, note = recount(convention, variant, shape, executed.layers)
     return replace(_with_layers(executed, layers), convention=convention, note=note)
+
+
+def count_made(make: Callable[[], nn.Module], name: str, clip: ClipShape) -> Cost:
+    """Count the network that `make` returns, as executed. Raises InputError as `cost` does, under the name `name`."""
+    with _refusing(name, clip):
+        with torch.device("meta"), _NoFills():
+            network = make().eval()
+        return count(network, clip)
 
 
 def count(network: nn.Module, clip: ClipShape) -> Cost:
@@ -152,13 +158,13 @@ def _total(layers: Iterable[Layer]) -> dict[str, int]:
 
 
 @contextmanager
-def _refusing(variant: Variant, clip: ClipShape) -> Iterator[None]:
+def _refusing(name: str, clip: ClipShape) -> Iterator[None]:
     """InputError for a network that does not take the clip, or that needs what its tensors hold."""
     try:
         yield
     except RuntimeError as error:
         reason = str(error).splitlines()[0] if str(error) else repr(error)
-        raise InputError(f"variant {variant.name} cannot be counted on clips of {clip}: {reason}") from error
+        raise InputError(f"variant {name} cannot be counted on clips of {clip}: {reason}") from error
 
 
 class _NoFills(TorchFunctionMode):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -9,13 +11,14 @@ from torch import nn
 from tradeoff.clip_shape import ClipShape
 from tradeoff.measure.runtimes.base import Deployed
 from tradeoff.measure.timing.subject import TOLERANCE, Answers, WrongOutput, check_output, error_of, subject
+from tradeoff.networks import build
 from tradeoff.variants import Variant
 
 VARIANT = Variant.parse("S3D", width=0.0625, classes=5)
 
 
 def subject_of(variant: Variant) -> tuple[nn.Module, Answers]:
-    return subject(variant, ClipShape(8, 32, 32), 2, torch.device("cpu"))
+    return subject(partial(build, variant), ClipShape(8, 32, 32), 2, torch.device("cpu"))
 
 
 def answering(*logits: torch.Tensor) -> Deployed:

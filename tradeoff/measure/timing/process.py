@@ -8,27 +8,27 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.errors import InputError
 from tradeoff.measure.cost import cost
 from tradeoff.measure.protocol import LatencyProtocol
-from tradeoff.measure.runtimes import RUNTIMES
-from tradeoff.measure.runtimes.base import Deployed, check
-from tradeoff.measure.timing.clocks import Clock, EventClock, WallClock, cache_bytes, flush
+from tradeoff.measure.runtimes.base import Deployed
+from tradeoff.measure.timing.clocks import Clock, WallClock, cache_bytes, flush
 from tradeoff.measure.timing.convolutions import convolution_backends, fallback
 from tradeoff.measure.timing.cuda import cuda_facts, graph_replay_ms
-from tradeoff.measure.timing.gpu import GpuWatch, other_processes, require_alone
-from tradeoff.measure.timing.load import LoadWatch, PeakMemory, pin
+from tradeoff.measure.timing.deployment import clock_of, deploy, own_stream, settle
+from tradeoff.measure.timing.gpu import GpuWatch, other_processes
+from tradeoff.measure.timing.load import LoadWatch, PeakMemory
 from tradeoff.measure.timing.roofline import roofline
 from tradeoff.measure.timing.sampling import Series, sample
-from tradeoff.measure.timing.subject import TOLERANCE, check_output, subject
 from tradeoff.measure.timing.yardstick import Yardstick, yardstick
+from tradeoff.networks import build
 from tradeoff.records.statistics import Interval, median_interval, percentiles
 from tradeoff.variants import Variant
 
@@ -60,7 +60,7 @@ def time_variant(
     """
     device = torch.device(device_name)
     try:
-        with _own_stream(device):
+        with own_stream(device):
             return _time(variant, clip, protocol, device, beside)
     except Exception as error:
         if not is_out_of_memory(error):
@@ -72,10 +72,10 @@ def time_throughput(variant: Variant, clip: ClipShape, protocol: LatencyProtocol
     """Clips a second and peak memory at the protocol's batch size, from a few passes after one."""
     device = torch.device(device_name)
     try:
-        with _own_stream(device), torch.inference_mode():
-            _settle(protocol, device)
-            deployed, clips, _ = _deploy(variant, clip, protocol, device)
-            placed, clock = deployed.place(clips), _clock(protocol, device)
+        with own_stream(device), torch.inference_mode():
+            settle(protocol, device)
+            deployed, clips, _ = deploy(partial(build, variant), clip, protocol, device)
+            placed, clock = deployed.place(clips), clock_of(protocol, device)
             memory = _reset_memory(device)
             taken: list[float] = []
             end = time.perf_counter() + _THROUGHPUT_SECONDS
@@ -104,10 +104,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _time(variant: Variant, clip: ClipShape, protocol: LatencyProtocol, device: torch.device, beside: bool) -> Measured:
-    cores = _settle(protocol, device)
+    cores = settle(protocol, device)
     base = _reset_memory(device).bytes()
-    deployed, clips, known = _deploy(variant, clip, protocol, device)
-    clock = _clock(protocol, device)
+    deployed, clips, known = deploy(partial(build, variant), clip, protocol, device)
+    clock = clock_of(protocol, device)
     with torch.inference_mode():
         placed = deployed.place(clips)
         memory = _reset_memory(device)
@@ -128,68 +128,6 @@ def _time(variant: Variant, clip: ClipShape, protocol: LatencyProtocol, device: 
     arrays = {"samples_ms": passes.samples, "warm_up_ms": passes.warm_up}
     arrays |= {"host_samples_ms": whole.samples, "host_warm_up_ms": whole.warm_up}
     return Measured(values, {name: series.astype(np.float32) for name, series in arrays.items()})
-
-
-def _settle(protocol: LatencyProtocol, device: torch.device) -> list[int]:
-    """Threads, cores and libraries as the protocol has them; the cores that this process may now use."""
-    cores = pin(protocol.threads)
-    torch.set_num_threads(protocol.threads)
-    torch.set_num_interop_threads(1)
-    if device.type == "cuda":
-        require_alone(device, {os.getpid(), os.getppid()})
-        torch.backends.cudnn.benchmark = True
-    return cores
-
-
-def _deploy(
-    variant: Variant, clip: ClipShape, protocol: LatencyProtocol, device: torch.device
-) -> tuple[Deployed, Tensor, dict[str, Any]]:
-    """The variant in its runtime, its clips on the host, and what deploying and the first pass showed."""
-    runtime = RUNTIMES[protocol.runtime]
-    check(runtime, protocol, device)
-    network, answers = subject(variant, clip, protocol.batch, device)
-    clips = answers.clips[0]
-    started = time.perf_counter()
-    deployed = runtime.deploy(network, clips, protocol, device)
-    prepared = time.perf_counter() - started
-    with torch.inference_mode():
-        first = _first_pass_ms(deployed, clips)
-        error = check_output(deployed, answers, protocol.precision)
-    return (
-        deployed,
-        clips,
-        {
-            "prepare_s": prepared,
-            "first_pass_ms": first,
-            "error": error,
-            "tolerance": TOLERANCE[protocol.precision],
-            "contrast": answers.contrast,
-            "facts": dict(deployed.facts),
-        },
-    )
-
-
-def _first_pass_ms(deployed: Deployed, clips: Tensor) -> float:
-    """From clips on the host to logits on the host."""
-    started = time.perf_counter_ns()
-    deployed.fetch(deployed.run(deployed.place(clips)))
-    return (time.perf_counter_ns() - started) / 1e6
-
-
-@contextmanager
-def _own_stream(device: torch.device) -> Iterator[None]:
-    """On a GPU everything runs in one stream that is not the default one, which all others wait for."""
-    if device.type != "cuda":
-        yield
-        return
-    torch.cuda.set_device(device)  # events are recorded in the current device's stream
-    with torch.cuda.stream(torch.cuda.Stream(device)):  # type: ignore[no-untyped-call]
-        yield
-
-
-def _clock(protocol: LatencyProtocol, device: torch.device) -> Clock:
-    before = flush(device) if protocol.cache == "cold" else None
-    return EventClock(device, before) if device.type == "cuda" else WallClock(before)
 
 
 def _host_clock(protocol: LatencyProtocol, device: torch.device) -> Clock:
@@ -215,7 +153,7 @@ def _peak(memory: PeakMemory, protocol: LatencyProtocol, device: torch.device) -
 def _yardstick(protocol: LatencyProtocol, device: torch.device) -> Yardstick | None:
     """None where there is no memory left for it, which is no reason to lose the latency."""
     try:
-        return yardstick(protocol.precision, device, _clock(protocol, device))
+        return yardstick(protocol.precision, device, clock_of(protocol, device))
     except Exception as error:
         if not is_out_of_memory(error):
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.measure.runtimes.base import Deployed
-from tradeoff.networks import build
 from tradeoff.precision import allow_tf32
-from tradeoff.variants import Variant
 
 TOLERANCE = {"float32": 1e-3, "tf32": 1e-2, "bf16": 5e-2, "fp16": 1e-2}
 """The largest error (see `error_of`) that rounding explains, over some sixty layers: three digits for float32, whose
@@ -41,14 +40,16 @@ class Answers:
         return error_of(*self.logits)
 
 
-def subject(variant: Variant, clip: ClipShape, batch: int, device: torch.device) -> tuple[nn.Module, Answers]:
-    """A variant's network in eval mode on the host, always the same, and what it should answer.
+def subject(
+    make: Callable[[], nn.Module], clip: ClipShape, batch: int, device: torch.device
+) -> tuple[nn.Module, Answers]:
+    """The network that `make` returns in eval mode on the host, always the same, and what it should answer.
 
     Clips are noise over colours, in [-1, 1]: over noise alone a network's answers hardly differ. Batch norm's
     statistics are random too: while they are the identity, a runtime that loses them would go unnoticed.
     """
     torch.manual_seed(0)
-    network = build(variant).eval()
+    network = make().eval()
     for module in network.modules():
         if isinstance(module, _BatchNorm) and module.affine and module.track_running_stats:
             for tensor in (module.running_mean, module.bias.data):
