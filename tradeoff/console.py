@@ -25,7 +25,12 @@ def console() -> Console:
 
 def print_json(value: Any) -> None:
     """One JSON document; what is not a number is null."""
-    sys.stdout.write(json.dumps(_plain(value), indent=1, allow_nan=False) + "\n")
+    sys.stdout.write(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """What `print_json` prints."""
+    return json.dumps(_plain(value), indent=1, allow_nan=False) + "\n"
 
 
 def print_rows(rows: Rows, headings: Mapping[str, str], caption: str, as_json: bool) -> None:

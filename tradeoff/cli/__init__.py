@@ -8,6 +8,7 @@ from tradeoff.cli.app import main as main
 from tradeoff.cli import sweeping as sweeping
 from tradeoff.cli import costs as costs
 from tradeoff.cli import timing as timing
+from tradeoff.cli import gating as gating
 from tradeoff.cli import weights as weights
 from tradeoff.cli import reporting as reporting
 from tradeoff.cli import data as data
