@@ -152,6 +152,7 @@ def test_cost_agrees_with_fvcore(tool: Tool) -> None:
         ({"tain": {}}, ["'tain'", "'train'"]),
         ({"train": {"epohcs": 3}}, ["'train.epohcs'", "'epochs'"]),
         ({"data": {"synthetic": "motion", "tran": 3}}, ["'data.tran'", "'train'"]),
+        ({"data": {"catalogue": "ucf101", "root": "x", "rot": 1}}, ["'data.rot'", "'root'"]),
         ({"latency": {"bath": 3}}, ["'latency.bath'", "'batch'"]),
         ({"variants": ["I4D"]}, ["'I4D'", "I3D"]),
         ({"variants": ["Top-Heavy-I3D-12"]}, ["cut 12", "0 to 11"]),

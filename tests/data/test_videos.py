@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset, Description, VideoData, describe, open_dataset
 from tradeoff.data.decoding import Unreadable, decode, sampled_indices
-from tradeoff.data.videos import VideoClip, list_csv, list_folder, list_videos
+from tradeoff.data.video_lists import VideoClip, list_csv, list_folder, list_videos
 from tradeoff.errors import InputError
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"

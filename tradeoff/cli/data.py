@@ -1,9 +1,11 @@
-"""Commands that look at data sets: data show."""
+"""Commands about data sets: data show, list and check."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,10 +21,27 @@ from tradeoff.cli.options import (
     data_of,
     make_sweep_of,
 )
-from tradeoff.console import print_json, print_renderables
+from tradeoff.console import print_json, print_renderables, print_rows
+from tradeoff.errors import InputError
+
+if TYPE_CHECKING:
+    from tradeoff.data.check import Report
+    from tradeoff.data.clips import Progress
 
 data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+
+LIST_HEADINGS = {"name": "name", "classes": "classes", "splits": "splits", "flips": "flips", "reads": "reads"}
+LIST_NOTE = (
+    "flips no: left and right are labels, so clips are never mirrored; files may be gzipped; "
+    "tradeoff data check NAME ROOT says whether a copy is whole"
+)
+SPLIT_HEADINGS = {name: name for name in ("split", "listed", "missing", "unreadable", "readable")}
+SPLIT_HEADINGS |= {"clips": "readable clips a class: min, median, max"}
+FACT_HEADINGS = {"fact": "of the readable clips", "minimum": "min", "median": "median", "maximum": "max"}
+FACT_HEADINGS |= {"count": "clips that say"}
+CLASS_HEADINGS = {"label": "class"} | {name: name for name in ("split", "listed", "missing", "unreadable", "readable")}
+SHOWN = 10  # of a long list, a table shows the first few; --json has all
 
 
 @data_app.command("show")
@@ -54,3 +73,145 @@ def data_show(
         return
     print_renderables([f"left out {name}: {reason}" for name, reason in dataset.unreadable])
     print_renderables([", ".join(f"{key} {value}" for key, value in facts.items())])
+
+
+@data_app.command("list")
+def data_list(as_json: Json = False) -> None:
+    """List the public data sets that are known by name, and which annotation files of each are read.
+
+    Example: tradeoff data list
+    """
+    from tradeoff.data.catalogue import CATALOGUE
+
+    rows: list[dict[str, Any]] = [
+        {
+            "name": entry.name,
+            "classes": entry.classes if as_json else entry.classes or "any",
+            "splits": len(entry.splits),
+            "flips": entry.flips_allowed if as_json else "yes" if entry.flips_allowed else "no",
+            "reads": entry.reads,
+        }
+        for entry in CATALOGUE.values()
+    ]
+    print_rows(rows, LIST_HEADINGS, LIST_NOTE, as_json)
+
+
+@data_app.command("check")
+def data_check(
+    entry: Annotated[str, typer.Argument(help="A name of the catalogue: tradeoff data list.")],
+    root: Annotated[Path, typer.Argument(help="The folder that holds the videos.")],
+    annotations: Annotated[
+        Path | None,
+        typer.Option("--annotations", help="The folder of the annotation files; default: ROOT, then ROOT/annotations."),
+    ] = None,
+    split: Annotated[int, typer.Option("--split", min=1, help="Which official split, where there are several.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=1024, help="Files opened at once; default: the processors.")
+    ] = None,
+    missing: Annotated[
+        Path | None, typer.Option("--missing", help="Write the ids of missing and unreadable clips here, one a line.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check that every clip of the official lists is there, opens and has a first frame; exit code 1 where not.
+
+    Example: tradeoff data check ucf101 /data/UCF-101 --annotations /data/ucfTrainTestlist
+    """
+    from tradeoff.data.catalogue import entry_of
+    from tradeoff.data.check import check
+
+    if missing is not None and (missing.is_dir() or not missing.absolute().parent.is_dir()):  # before hours of checking
+        raise InputError(f"list of missing clips {missing} cannot be written: give a file in a folder that exists")
+    with _progress("checking") as progress:
+        report = check(entry_of(entry), root, annotations, split, workers, progress)
+    if missing is not None:
+        _write_ids(missing, report)
+    if as_json:
+        print_json(report.as_record())
+    else:
+        _print_report(report)
+    if not report.whole:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Progress]:
+    """A bar on standard error where it is a terminal; otherwise a line at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        task = bars.add_task(what, total=None)
+
+        def show(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+            if done == total and not console.is_terminal:
+                console.print(f"{total} clips checked", highlight=False)
+
+        yield show
+
+
+def _write_ids(path: Path, report: Report) -> None:
+    from tradeoff.records.store import write_atomically
+
+    ids = [*report.missing, *(name for name, _ in report.unreadable)]
+    try:
+        write_atomically(path, "".join(f"{name}\n" for name in ids).encode(errors="surrogateescape"))
+    except OSError as error:
+        raise InputError(f"list of missing clips {path} cannot be written: {error.strerror}") from error
+
+
+def _print_report(report: Report) -> None:
+    print_rows(_split_rows(report), SPLIT_HEADINGS, "", False)
+    if facts := _fact_rows(report):
+        print_rows(facts, FACT_HEADINGS, "", False)
+    lacking = sorted((each for each in report.balance if each.readable < each.listed), key=lambda each: each.readable)
+    if lacking:
+        rows = [vars(each) | {"readable": each.readable} for each in lacking[:SHOWN]]
+        note = f"{len(lacking)} of {len(report.balance)} classes and splits lack clips; --json has all"
+        print_rows(rows, CLASS_HEADINGS, note if len(lacking) > SHOWN else "", False)
+    print_renderables(_notes(report))
+
+
+def _split_rows(report: Report) -> list[dict[str, Any]]:
+    from statistics import median
+
+    rows = []
+    for split, total in report.totals().items():
+        readable = [each.readable for each in report.balance if each.split == split]
+        clips = f"{min(readable)}, {median(readable):g}, {max(readable)}"
+        rows.append(vars(total) | {"readable": total.readable, "clips": clips})
+    return rows
+
+
+def _fact_rows(report: Report) -> list[dict[str, Any]]:
+    names = {"seconds": "duration, s", "rate": "frames a second", "width": "width", "height": "height"}
+    spreads = {title: getattr(report, name) for name, title in names.items()}
+    return [{"fact": title} | vars(spread) for title, spread in spreads.items() if spread is not None]
+
+
+def _notes(report: Report) -> Iterator[str]:
+    """What a table does not hold, a line each, the verdict last."""
+    if report.codecs:
+        yield "codecs: " + ", ".join(f"{name} {count}" for name, count in report.codecs.items())
+    if report.rate_given is not None:
+        yield f"frames a second: {report.rate_given:g} as the distributor states it, JPEGs do not say; durations follow"
+    yield f"annotations: {', '.join(report.files) or 'none'}"
+    yield from (f"unreadable {name}: {reason}" for name, reason in report.unreadable[:SHOWN])
+    if report.missing:
+        yield f"missing: {_few(report.missing)}"
+    if report.empty_classes:
+        yield f"classes without a readable clip: {_few(report.empty_classes)}"
+    if report.classes_known not in (None, len(report.classes)):
+        yield f"the annotations name {len(report.classes)} classes, {report.entry} has {report.classes_known}"
+    verdict = (
+        "whole" if report.whole else f"NOT whole, {len(report.missing)} missing, {len(report.unreadable)} unreadable"
+    )
+    yield f"{report.entry} in {report.root}: {report.readable} of {report.listed} listed clips are readable: {verdict}"
+
+
+def _few(names: tuple[str, ...]) -> str:
+    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + rest

@@ -10,6 +10,7 @@ from typing import Any
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data.clips import (
+    ALWAYS_TRAIN,
     ClipIndex,
     Dataset,
     Description,
@@ -18,10 +19,21 @@ from tradeoff.data.clips import (
     Source,
     stored_shape,
 )
-from tradeoff.data.specs import DataSpec, SyntheticData, VideoData
+from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoData
 from tradeoff.digest import digest
 
-__all__ = ["DataSpec", "Dataset", "Description", "SyntheticData", "VideoData", "describe", "open_dataset"]
+__all__ = [
+    "CatalogueData",
+    "DataSpec",
+    "Dataset",
+    "Description",
+    "SyntheticData",
+    "VideoData",
+    "describe",
+    "is_cached",
+    "open_dataset",
+    "processors",
+]
 
 
 def describe(spec: DataSpec, clip: ClipShape) -> Description:
@@ -33,18 +45,31 @@ def open_dataset(spec: DataSpec, clip: ClipShape, cache: Path, progress: Progres
     """The data set, memory-mapped from `<cache>/<name>-<digest>/`, built there first if it is new.
 
     `progress(done, total)` is called in this thread as clips are built. Raises InputError for videos that
-    cannot be listed, for a split or class of which no clip is readable, and for an unusable cache folder.
+    cannot be listed, for a split or class of which no clip is readable, for more missing or unreadable clips than
+    the spec allows, and for an unusable cache folder.
     """
     from tradeoff.data.cache import open_cached
 
-    return open_cached(_source(spec, clip), cache, progress, _processors())
+    dataset = open_cached(_source(spec, clip), cache, progress, processors())
+    if isinstance(spec, CatalogueData):  # a cache may be of a spec that allows more
+        from tradeoff.data.videos import check_share
+
+        total = len(dataset.ids) + len(dataset.unreadable)
+        check_share(spec.root, dataset.unreadable, total, spec.broken)
+    return dataset
+
+
+def is_cached(description: Description, cache: Path) -> bool:
+    """Whether the cache has the data set; a set there may still be damaged, which opening it finds."""
+    folder = cache / f"{description.name}-{description.digest}"
+    return (folder / "clips.json").exists() and (folder / "frames.npy").exists()
 
 
 def _source(spec: DataSpec, clip: ClipShape) -> Source:
     return _SOURCES[type(spec)](spec, clip)
 
 
-def _processors() -> int:
+def processors() -> int:
     """How many this process may use, which is fewer than the machine has under taskset or Slurm."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -63,7 +88,8 @@ class _SyntheticSource:
         from tradeoff.data.synthetic import CLASSES, GENERATOR_VERSION
 
         identity = digest({**self.spec.model_dump(), "shape": self.shape, "generator": GENERATOR_VERSION})
-        return Description(self.spec.synthetic, identity, tuple(CLASSES[self.spec.synthetic]), (0,))
+        clips = {ALWAYS_TRAIN: self.spec.train, 0: self.spec.test}
+        return Description(self.spec.synthetic, identity, tuple(CLASSES[self.spec.synthetic]), (0,), clips=clips)
 
     def build(self, out: Frames, progress: Progress, workers: int) -> ClipIndex:
         from tradeoff.data.synthetic import generate
@@ -85,4 +111,14 @@ def _videos(spec: VideoData, clip: ClipShape) -> Source:
     return VideoSource.find(spec.videos, stored_shape(clip), spec.flips)
 
 
-_SOURCES: dict[type, Callable[[Any, ClipShape], Source]] = {SyntheticData: _synthetic, VideoData: _videos}
+def _catalogued(spec: CatalogueData, clip: ClipShape) -> Source:
+    from tradeoff.data.catalogued import find_catalogued
+
+    return find_catalogued(spec, stored_shape(clip))
+
+
+_SOURCES: dict[type, Callable[[Any, ClipShape], Source]] = {
+    SyntheticData: _synthetic,
+    VideoData: _videos,
+    CatalogueData: _catalogued,
+}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -30,7 +30,8 @@ class Description:
     """What is known of a data set without decoding a frame.
 
     `digest` covers what pixels and labels depend on. `flips` (may clips be mirrored in training?) changes
-    neither, so it is not in the digest: whatever keys a training must add it.
+    neither, so it is not in the digest: whatever keys a training must add it. `clips` counts the clips by the fold that
+    tests them (-1 for none), those that turn out unreadable too; it is in no digest and no key.
     """
 
     name: str
@@ -38,6 +39,12 @@ class Description:
     classes: tuple[str, ...]
     folds: tuple[int, ...]
     flips: bool = False
+    clips: Mapping[int, int] = field(default_factory=dict, hash=False)
+
+    def split_sizes(self, fold: int) -> tuple[int, int]:
+        """How many clips the fold trains on and tests on."""
+        tested = self.clips.get(fold, 0)
+        return sum(self.clips.values()) - tested, tested
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def decode(path: Path, shape: tuple[int, int, int], sampling: Sampling = sampled
 def _count_packets(path: Path) -> int:
     """Frames as far as the packets tell: files' own counts are often missing and sometimes wrong."""
     with av.open(path) as container:
-        return sum(1 for packet in container.demux(_video_stream(container)) if packet.size)
+        return sum(1 for packet in container.demux(video_stream(container)) if packet.size)
 
 
 def _pick(path: Path, total: int, shape: tuple[int, int, int], sampling: Sampling) -> tuple[Frames, int]:
@@ -79,26 +79,31 @@ def _pick(path: Path, total: int, shape: tuple[int, int, int], sampling: Samplin
     clip = np.zeros((*shape, 3), np.uint8)
     found = 0
     with av.open(path) as container:
-        stream = _video_stream(container)
+        stream = video_stream(container)
         stream.codec_context.thread_count = 1  # the clips run in parallel already
         scaler, pixel = VideoReformatter(), float(stream.sample_aspect_ratio or 1)
         for frame in container.decode(stream):
             rows = np.flatnonzero(wanted == found)
             if rows.size:
-                clip[rows] = _fit(frame, scaler, pixel, shape[1:])
+                clip[rows] = fit(frame, scaler, pixel, shape[1:])
             found += 1
     return clip, found
 
 
-def _video_stream(container: InputContainer) -> av.VideoStream:
+def video_stream(container: InputContainer) -> av.VideoStream:
+    """The likeliest picture stream of a file; raises Unreadable where there is none, or none that can be decoded."""
     stream = container.streams.best("video")
     if not isinstance(stream, av.VideoStream):
         raise Unreadable("no video stream")
+    if (
+        getattr(stream, "codec_context", None) is None
+    ):  # of a codec that FFmpeg does not know, whatever PyAV's types say
+        raise Unreadable("unknown codec")
     return stream
 
 
-def _fit(frame: av.VideoFrame, scaler: VideoReformatter, pixel: float, size: tuple[int, int]) -> Frames:
-    """The frame upright, scaled to cover (height, width) = `size` and cropped at the centre.
+def fit(frame: av.VideoFrame, scaler: VideoReformatter, pixel: float, size: tuple[int, int]) -> Frames:
+    """The frame upright, uint8 (height, width, 3), scaled to cover (height, width) = `size` and cropped at the centre.
 
     `pixel` is the width of a pixel over its height.
     """

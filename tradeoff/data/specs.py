@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from tradeoff.data.catalogue import CATALOGUE
+
 Count = Annotated[int, Field(strict=True, ge=2)]
 
 
@@ -54,22 +56,78 @@ class VideoData(_Spec):
 
     def resolve(self, base: Path) -> VideoData:
         """A copy whose path is absolute, a relative one being taken from `base`."""
-        path = os.path.normpath((base / self.videos.expanduser()).absolute())
-        return self.model_copy(update={"videos": Path(path)})
+        return self.model_copy(update={"videos": _absolute(base, self.videos)})
+
+
+class CatalogueData(_Spec):
+    """A public data set by its name in the catalogue, listed by its official annotation files.
+
+    root         the folder that holds the videos.
+    annotations  the folder of the annotation files; None looks in `root`, then in `root`/annotations.
+    split        which official split, for a data set that has several.
+    flips        lets training mirror clips left to right; refused where left and right are labels.
+    broken       the largest share of the listed clips that may be missing or unreadable, from 0 to 1.
+    """
+
+    catalogue: str
+    root: Path
+    annotations: Path | None = None
+    split: Annotated[int, Field(strict=True, ge=1)] = 1
+    flips: Annotated[bool, Field(strict=True)] = False
+    broken: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.05
+
+    @field_validator("catalogue")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in CATALOGUE:
+            raise ValueError(f"should be one of {', '.join(CATALOGUE)}")
+        return value
+
+    @field_validator("root", "annotations", mode="before")
+    @classmethod
+    def _not_empty(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("should be a folder")
+        return value
+
+    @model_validator(mode="after")
+    def _as_the_entry_allows(self) -> CatalogueData:
+        entry = CATALOGUE[self.catalogue]
+        if self.flips and not entry.flips_allowed:
+            raise ValueError(f"flips is true, but left and right are labels in {entry.name}: leave flips false")
+        if self.split not in entry.splits:
+            splits = ", ".join(str(number) for number in entry.splits)
+            raise ValueError(f"split is {self.split}; {entry.name} has {splits}")
+        return self
+
+    def resolve(self, base: Path) -> CatalogueData:
+        """A copy whose paths are absolute, relative ones being taken from `base`."""
+        paths = {"root": self.root, "annotations": self.annotations}
+        update = {name: _absolute(base, path) for name, path in paths.items() if path is not None}
+        return self.model_copy(update=update)
+
+
+def _absolute(base: Path, path: Path) -> Path:
+    return Path(os.path.normpath((base / path.expanduser()).absolute()))
 
 
 def _kind(value: Any) -> str | None:
     """Which spec is meant, by its first key, so that an error is about that spec alone."""
     given = value if isinstance(value, dict) else vars(value) if isinstance(value, _Spec) else {}
-    kinds = [kind for kind in ("synthetic", "videos") if kind in given]
+    kinds = [kind for kind in ("synthetic", "videos", "catalogue") if kind in given]
     return kinds[0] if len(kinds) == 1 else None
 
 
 DataSpec = Annotated[
-    Annotated[SyntheticData, Tag("synthetic")] | Annotated[VideoData, Tag("videos")],
+    Annotated[SyntheticData, Tag("synthetic")]
+    | Annotated[VideoData, Tag("videos")]
+    | Annotated[CatalogueData, Tag("catalogue")],
     Discriminator(
         _kind,
         custom_error_type="data_kind",
-        custom_error_message="should have one of 'synthetic' (motion or appearance) and 'videos' (a path)",
+        custom_error_message=(
+            "should have one of 'synthetic' (motion or appearance), 'videos' (a path) and "
+            "'catalogue' (a public data set, with its root)"
+        ),
     ),
 ]

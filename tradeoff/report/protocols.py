@@ -120,11 +120,11 @@ def _data_line(table: pd.DataFrame) -> str:
     if not table["top1"].notna().any():
         return "Accuracy was not measured."
     mixed = (table["units"] == "").any()
-    width, recipe = values(table, "width"), values(table, "recipe")
+    width, recipe, left_out = (values(table, name) for name in ("width", "recipe", "unreadable"))
     parts = [
         f"Accuracy: {values(table, 'data')}, clips of {values(table, 'clip')}, {values(table, 'classes')} classes",
         f"{values(table, 'test_clips')} test clips",
-        f"{left_out} unreadable videos left out" if (left_out := values(table, "unreadable")) not in ("", "0") else "",
+        f"{left_out} missing or unreadable videos left out" if left_out not in ("", "0") else "",
         values(table, "view"),
         f"{values(table, 'order')} frame order",
         f"width {width}{' of the Inception family' if mixed else ''}" if width else "",

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from tradeoff.clip_shape import ClipShape
-from tradeoff.data.specs import DataSpec, SyntheticData, VideoData
+from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoData
 from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyAxes
 from tradeoff.training.recipe import Recipe
@@ -216,6 +216,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "latency": LatencyAxes,
     "data.synthetic": SyntheticData,
     "data.videos": VideoData,
+    "data.catalogue": CatalogueData,
     "variants.Curve": Curve,
     "variants.Units": Units,
 }

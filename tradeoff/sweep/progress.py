@@ -18,6 +18,7 @@ from tradeoff.training.fit import Progress as Training
 _WEIGHT: dict[Kind, float] = {"cost": 0.3, "training": 60.0, "accuracy": 6.0, "latency": 12.0}
 
 SECONDS_BETWEEN_LINES = 15.0
+_SHOWN = 10  # of the videos that are left out
 
 
 class Reporter:
@@ -90,12 +91,11 @@ class Reporter:
 
     def opened(self, dataset: Dataset) -> None:
         """The data set is there; says which videos it lacks."""
-        for path, reason in dataset.unreadable:
+        for path, reason in dataset.unreadable[:_SHOWN]:
             self._print(f"left out {path}: {reason}", style="yellow")
-        if dataset.unreadable:
-            self._print(
-                f"{len(dataset.unreadable)} of {len(dataset.unreadable) + len(dataset.ids)} videos are unreadable"
-            )
+        if lost := len(dataset.unreadable):
+            more = f"; {lost - _SHOWN} are not named here" if lost > _SHOWN else ""
+            self._print(f"{lost} of {lost + len(dataset.ids)} videos are missing or unreadable{more}")
 
     def _advance(self, share: float, note: str) -> None:
         self.bars.update(self.stage, completed=share, note=note)
