@@ -14,8 +14,9 @@ from scipy import stats
 
 import tradeoff
 from tradeoff.errors import InputError
-from tradeoff.gate import stored as module
-from tradeoff.gate.stored import Comparison, Found, compare_stored, stored_latencies
+from tradeoff.gate import against as module
+from tradeoff.gate.against import Comparison, compare_stored
+from tradeoff.gate.stored import Found, stored_latencies
 from tradeoff.gate.verdict import Rule, Verdict
 from tradeoff.measure.environment import machine
 from tradeoff.measure.latency import Latency

@@ -138,8 +138,9 @@ def _of_calibration(plan: Plan, gates: int) -> Report:
 def _of_stored(
     folder: Path, networks: Mapping[str, Any], setting: Mapping[str, Any], device: str, rule: Rule, budget: float
 ) -> Report:
+    from tradeoff.gate.against import compare_stored
     from tradeoff.gate.report import of_stored
-    from tradeoff.gate.stored import compare_stored, stored_latencies
+    from tradeoff.gate.stored import stored_latencies
 
     plan = plan_of(make_sweep_of("gate", {**networks, "latency": dict(setting)}), device, 0)
     found = stored_latencies(folder, plan.variants, plan.sweep.shape, plan.settings[0], plan.device)

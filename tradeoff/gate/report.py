@@ -14,9 +14,10 @@ from tradeoff.gate.outcome import WORDS, Exact, Outcome, VariantOutcome
 from tradeoff.gate.verdict import Ratio, Rule, Verdict
 
 if TYPE_CHECKING:
+    from tradeoff.gate.against import Comparison
     from tradeoff.gate.benchmark_json import Compared
     from tradeoff.gate.calibrate import Calibration
-    from tradeoff.gate.stored import Comparison, Found
+    from tradeoff.gate.stored import Found
 
 HEADINGS = {
     "name": "variant",
@@ -138,7 +139,7 @@ def _revision_caption(outcome: Outcome) -> list[str]:
 
 def of_stored(found: Found, compared: Sequence[Comparison], rule: Rule) -> Report:
     """Of what is installed and a folder of records."""
-    from tradeoff.gate.stored import LESS
+    from tradeoff.gate.against import LESS
 
     rows = [
         {
