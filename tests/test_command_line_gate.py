@@ -24,8 +24,8 @@ SMALL = ("--clip", "8x32x32", "--classes", "5", "--threads", "1")
 def test_a_slower_working_tree_is_called_so(tool: Tool, tmp_path: Path) -> None:
     repo = tmp_path / "repo"
     commit(repo, {"nets.py": network(1)}, "one")
-    (repo / "nets.py").write_text(network(12))
-    files = ("--markdown", "gate.md", "--save", "gate.json")
+    (repo / "nets.py").write_text(network(30))
+    files = ("--markdown", "gate.md", "--save", "gate.json", "--error", "0.001")
     code, out, err = tool("gate", "nets:make", "--base", "one", "--repo", "repo", *SMALL, "--pairs", "5", *files)
     assert code == 1
     assert "SLOWER" in out

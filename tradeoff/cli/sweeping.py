@@ -29,10 +29,12 @@ from tradeoff.cli.options import (
     make_sweep_of,
     plan_of,
 )
-from tradeoff.console import print_json, print_renderables
+from tradeoff.console import print_json, print_renderables, print_rows
 
 if TYPE_CHECKING:
+    from tradeoff.records.keys import Kind
     from tradeoff.sweep.file import Sweep
+    from tradeoff.sweep.plan import Plan
 
 
 class Stage(StrEnum):
@@ -52,6 +54,9 @@ def sweep(
     threads: Threads = 0,
     cache: Cache = None,
     only: Annotated[list[Stage] | None, typer.Option("--only", help="Measure only this kind; may be repeated.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what is left, and about what time and disk it takes.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train and measure what a sweep file names, and print the joined table.
@@ -60,9 +65,14 @@ def sweep(
     Ends with exit code 1 when a measurement failed.
 
     Example: tradeoff sweep sweeps/bottom_heavy.yaml
+
+    Example: tradeoff sweep sweeps/figure4.yaml --dry-run
     """
     from tradeoff.sweep.file import read_sweep
 
+    if dry_run:
+        _estimate(read_sweep(file), results, device, threads, cache, only, as_json)
+        return
     _measure(read_sweep(file), results, device, threads, cache, only, as_json)
 
 
@@ -143,17 +153,13 @@ def _measure(
     as_json: bool,
 ) -> None:
     """Run a sweep, print its table, and leave with 1 if a measurement failed."""
-    from tradeoff.records.keys import KINDS
     from tradeoff.records.store import Store
     from tradeoff.records.table import load_table
     from tradeoff.sweep.engine import Engine
     from tradeoff.sweep.progress import Reporter
 
     plan = plan_of(chosen, device, threads)
-    kinds = tuple(kind for kind in KINDS if not only or kind in only)
-    if "latency" in kinds:
-        for sentence in plan.settings[1]:
-            sys.stderr.write(f"latency leaves out: {sentence}\n")
+    kinds = _kinds(plan, only)
     try:
         with Reporter() as reporter:
             outcome = Engine(plan, Store(results), cache_of(cache), reporter).run(kinds)
@@ -171,6 +177,50 @@ def _measure(
         print_renderables([f"draw it: tradeoff report --pareto --sweep {chosen.name}{_results_option(results)}"])
     if outcome.failures:
         raise typer.Exit(1)
+
+
+def _estimate(
+    chosen: Sweep,
+    results: Path,
+    device: str,
+    threads: int,
+    cache: Path | None,
+    only: Sequence[Stage] | None,
+    as_json: bool,
+) -> None:
+    """Say what a sweep would cost; nothing is measured and nothing written."""
+    from tradeoff.records.store import Store
+    from tradeoff.sweep.estimate import duration, estimate
+
+    plan = plan_of(chosen, device, threads)
+    kinds = _kinds(plan, only)
+    found = estimate(plan, Store(results), cache_of(cache), kinds, _say)
+    if as_json:
+        print_json(found.as_record())
+        return
+    rows = []
+    for kind, share in found.shares.items():
+        most = "at most " if kind == "latency" else ""
+        time = f"{most}{duration(share.seconds)}" if share.left else ""
+        rows.append({"kind": kind, "planned": share.total, "present": share.present, "left": share.left, "time": time})
+    headings = {"kind": "Kind", "planned": "Planned", "present": "On record", "left": "Left", "time": "Time"}
+    print_rows(rows, headings, "", as_json=False)
+    print_renderables(found.lines())
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def _kinds(plan: Plan, only: Sequence[Stage] | None) -> tuple[Kind, ...]:
+    """The kinds asked for; says which latencies are left out."""
+    from tradeoff.records.keys import KINDS
+
+    kinds = tuple(kind for kind in KINDS if not only or kind in only)
+    if "latency" in kinds:
+        for sentence in plan.settings[1]:
+            sys.stderr.write(f"latency leaves out: {sentence}\n")
+    return kinds
 
 
 def _sweep_name(*parts: str) -> str:
