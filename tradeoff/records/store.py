@@ -3,6 +3,8 @@
     <root>/<kind>/<key>.json            the records; a record may name a file beside it
     <root>/<kind>/<key>.<digest>.npz    what is too large for JSON (each clip's log-probabilities, raw samples)
     <root>/checkpoints/<name>.pt        trained networks
+    <root>/checkpoints/*.resume.pt      trainings that were stopped half way; replaced as they go on
+    <root>/logs/<key>.csv               the epochs of a training
     <root>/attempts/*.json              what failed, and why; never occupies a key
     <root>/sweeps/<name>.json           which keys a sweep consists of
 

@@ -1,7 +1,7 @@
 """Makes the measurements of a plan that are not recorded yet, one after the other, in this process.
 
-Each is written the moment it is made, so that a kill loses the one under way. One that fails is noted under
-`attempts/` and does not stop the others.
+Each is written the moment it is made, so that a kill loses the one under way; of a training it loses no more than
+`Engine.save_every` seconds. One that fails is noted under `attempts/` and does not stop the others.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,14 @@ from tradeoff.networks import build
 from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.statistics import topk_correct
 from tradeoff.records.store import Store, write_atomically
+from tradeoff.sweep.outcome import Failure, Outcome
 from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
 from tradeoff.training.batches import evaluation_batches
+from tradeoff.training.epoch_log import EpochLog
 from tradeoff.training.evaluate import VIEW, log_probabilities
-from tradeoff.training.fit import fit, seed_everything
+from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
+from tradeoff.training.resuming import SECONDS, ResumePoint
 from tradeoff.variants import InceptionVariant
 from tradeoff.weights.building import network_of
 from tradeoff.weights.checkpoints import checkpoint_bytes, load_checkpoint, state_digest
@@ -40,43 +43,11 @@ LOG_LINES = 30
 CLIPS_COMPARED = 4
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A measurement that could not be made, why, and the file that says more."""
-
-    measurement: Measurement
-    reason: str
-    attempt: Path
-
-
-@dataclass
-class Outcome:
-    """What a run did."""
-
-    measured: int = 0
-    present: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    skipped: list[Measurement] = field(default_factory=list)  # what could not be made after a failure
-
-    def as_record(self) -> dict[str, Any]:
-        failures = [
-            {"measurement": str(each.measurement), "reason": each.reason, "attempt": str(each.attempt)}
-            for each in self.failures
-        ]
-        skipped = [str(each) for each in self.skipped]
-        return {"measured": self.measured, "present": self.present, "failures": failures, "skipped": skipped}
-
-    def lines(self) -> list[str]:
-        """What was done, for people."""
-        if not self.measured and not self.failures:
-            return [f"measured nothing: all {self.present} measurements were there already"]
-        done = f"measured {self.measured}, {self.present} were there already, {len(self.failures)} failed"
-        failed = [f"FAILED {each.measurement}: {each.reason} ({each.attempt})" for each in self.failures]
-        return [done, *failed, *(f"SKIPPED {each}: {each.awaited} failed" for each in self.skipped)]
-
-
 class Engine:
     """Runs one plan against one store."""
+
+    save_every = SECONDS
+    """Seconds of a training between one saved state and the next."""
 
     def __init__(self, plan: Plan, store: Store, cache: Path, reporter: Reporter) -> None:
         self.plan, self.store, self.cache, self.reporter = plan, store, cache, reporter
@@ -109,10 +80,9 @@ class Engine:
                 continue
             if not self._attempt(measurement, outcome):
                 failed.add(measurement.provides)
-            if self.plan.sweep.keep == "none":
-                self._drop_checkpoints()
-        if self.plan.sweep.keep == "none":
-            self._drop_checkpoints()  # of a run that was killed before it could
+            self._drop_checkpoints()
+        self._drop_checkpoints()  # of a run that was killed before it could
+        self._drop_states()
         return outcome
 
     def _attempt(self, measurement: Measurement, outcome: Outcome) -> bool:
@@ -139,28 +109,49 @@ class Engine:
         return f"{measured.params / 1e6:.2f} M parameters, {measured.macs / 1e9:.3f} G multiply-adds"
 
     def _train(self, measurement: Measurement) -> str:
-        recipe, description = self.plan.sweep.train, self.plan.description
-        assert recipe is not None and description is not None and measurement.seed is not None
-        dataset = self._open_dataset()
         started = time.perf_counter()
         network = self._initial_network(measurement)
         start = self._start(measurement, network)
-        history = fit(
-            network,
-            dataset,
-            dataset.split(measurement.fold)[0],
-            self.plan.sweep.shape,
-            recipe,
-            precision=self.plan.precision,
-            seed=measurement.seed,
-            device=self.plan.device,
-            flips=description.flips,
-            pixels=measurement.variant.scaling,
-            report=self.reporter.epoch,
-        )
-        self._keep(measurement, network, {"epochs": [each.as_record() for each in history]} | start, started)
+        with self._resume_point(measurement) as point:
+            history = self._fit(measurement, network, point)
+            measured = {"epochs": [each.as_record() for each in history]} | start
+            self._keep(measurement, network, measured, started - point.before)
+            point.discard()
         away = f", began {start['start']['distances']['mixed_5c']:.2f} from the source's features" if start else ""
         return f"loss {history[-1].loss:.3f}, {history[-1].clips_per_second:.0f} clips/s{away}"
+
+    def _fit(self, measurement: Measurement, network: nn.Module, point: ResumePoint) -> list[Progress]:
+        recipe, description, dataset = self.plan.sweep.train, self.plan.description, self._open_dataset()
+        assert recipe and description and measurement.seed is not None
+        log = EpochLog(self.store.root / "logs" / f"{measurement.key.digest}.csv")
+
+        def heard(progress: Progress) -> None:
+            self.reporter.epoch(progress)
+            log.step(progress)
+
+        try:
+            return fit(
+                network,
+                dataset,
+                dataset.split(measurement.fold)[0],
+                self.plan.sweep.shape,
+                recipe,
+                precision=self.plan.precision,
+                seed=measurement.seed,
+                device=self.plan.device,
+                flips=description.flips,
+                pixels=measurement.variant.scaling,
+                report=heard,
+                resume=point,
+            )
+        except DivergedError:
+            point.discard()  # its state leads there again
+            raise
+
+    def _resume_point(self, measurement: Measurement) -> ResumePoint:
+        """Beside the checkpoints, and named like them."""
+        path = self.store.root / "checkpoints" / f"{measurement.key.digest}.resume.pt"
+        return ResumePoint(path, measurement.key.digest, self.save_every, say=partial(self.reporter.note, measurement))
 
     def _start(self, measurement: Measurement, network: nn.Module) -> dict[str, Any]:
         """How far a derived network is from the one that it was derived from, before it is trained."""
@@ -251,13 +242,8 @@ class Engine:
         started: float,
         arrays: dict[str, np.ndarray] | None = None,
     ) -> None:
-        self.store.write(
-            measurement.key,
-            measured,
-            about=self._about(measurement),
-            made=self._made(time.perf_counter() - started),
-            arrays=arrays,
-        )
+        about, made = self._about(measurement), self._made(time.perf_counter() - started)
+        self.store.write(measurement.key, measured, about=about, made=made, arrays=arrays)
 
     def _about(self, measurement: Measurement) -> dict[str, Any]:
         """What a reader wants to know of a record and its key does not say in words."""
@@ -295,9 +281,16 @@ class Engine:
 
     def _drop_checkpoints(self) -> None:
         """`keep: none`: a checkpoint goes once no accuracy of this plan waits for it."""
+        if self.plan.sweep.keep != "none":
+            return
         waiting = {m.training.digest for m in self.plan.measurements if m.training and not self.store.has(m.key)}
-        for measurement in self.plan.measurements:
-            if measurement.key.kind == "training" and measurement.key.digest not in waiting:
-                path = self.plan.checkpoint(self.store, measurement.key)
-                if path is not None:
-                    path.unlink(missing_ok=True)
+        for each in self.plan.measurements:
+            done = each.key.kind == "training" and each.key.digest not in waiting
+            if done and (path := self.plan.checkpoint(self.store, each.key)):
+                path.unlink(missing_ok=True)
+
+    def _drop_states(self) -> None:
+        """What was left by a run that another one of the same sweep overtook."""
+        for each in self.plan.measurements:
+            if each.key.kind == "training" and self.store.has(each.key):
+                self._resume_point(each).discard()

@@ -80,6 +80,10 @@ class Reporter:
         )
         self._advance(share, note)
 
+    def note(self, measurement: Measurement, text: str) -> None:
+        """Something that the user should know and that stops nothing."""
+        self._print(f"{measurement}: {text}", style="yellow")
+
     def step(self, done: int, total: int) -> None:
         """`done` of `total` clips evaluated."""
         self._advance(done / total, f"{done}/{total} clips")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,6 +31,59 @@ def centre_crop(frames: np.ndarray, clip: ClipShape) -> np.ndarray:
     return frames[:, top : top + clip.height, left : left + clip.width]
 
 
+class EpochBatches:
+    """Epochs in random order, batch by batch; one that was left half way is gone on with.
+
+    `random` is drawn from in this order: an epoch's permutation as it begins, then for each batch the corners of its
+    crops and, where there are flips, who is mirrored. Old trainings repeat only as long as that stays so.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        indices: Indices,
+        clip: ClipShape,
+        batch: int,
+        random: np.random.Generator,
+        device: torch.device,
+        flips: bool = False,
+        pixels: Pixels = "unit",
+    ) -> None:
+        self.dataset, self.indices, self.clip, self.batch, self.random = dataset, indices, clip, batch, random
+        self.device, self.flips, self.pixels = device, flips, pixels
+        self.count = len(indices) // batch or min(1, len(indices))
+        """How many batches an epoch has: the last incomplete one is dropped unless it is the only one."""
+        self.order: Indices = indices[:0]
+        self.position = self.count
+        """How many batches of the epoch in `order` were taken; at first, and after an epoch, all of them."""
+
+    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """What is left of the epoch under way, or all of a new one: (clips, labels)."""
+        if self.position == self.count:
+            self.order, self.position = self.random.permutation(self.indices), 0
+        while self.position < self.count:
+            chosen = self.order[self.position * self.batch :][: self.batch]
+            self.position += 1
+            yield self._crops(chosen), torch.from_numpy(self.dataset.labels[chosen]).to(self.device)
+
+    def _crops(self, chosen: Indices) -> Tensor:
+        crops = np.stack([random_crop(self.dataset.frames[i], self.clip, self.random) for i in chosen])
+        if self.flips:
+            mirrored = self.random.random(len(crops)) < 0.5
+            crops[mirrored] = crops[mirrored, :, :, ::-1]
+        return to_network(crops, self.device, self.pixels)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the epoch stands, and the random numbers that come next; plain values and a tensor."""
+        order = torch.from_numpy(np.asarray(self.order, np.int64))
+        return {"order": order, "position": self.position, "random": dict(self.random.bit_generator.state)}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Go on where `state_dict` was taken."""
+        self.order, self.position = state["order"].numpy(), state["position"]
+        self.random.bit_generator.state = state["random"]
+
+
 def training_batches(
     dataset: Dataset,
     indices: Indices,
@@ -45,15 +98,7 @@ def training_batches(
 
     Clips are mirrored at random only where `flips` says that left and right are no labels.
     """
-    order = random.permutation(indices)
-    whole = len(order) - len(order) % batch or len(order)
-    for start in range(0, whole, batch):
-        chosen = order[start : start + batch]
-        crops = np.stack([random_crop(dataset.frames[i], clip, random) for i in chosen])
-        if flips:
-            mirrored = random.random(len(crops)) < 0.5
-            crops[mirrored] = crops[mirrored, :, :, ::-1]
-        yield to_network(crops, device, pixels), torch.from_numpy(dataset.labels[chosen]).to(device)
+    yield from EpochBatches(dataset, indices, clip, batch, random, device, flips, pixels).epoch()
 
 
 def evaluation_batches(

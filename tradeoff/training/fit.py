@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
 from tradeoff.networks.layout import channels_last_3d
 from tradeoff.precision import autocast, grad_scaler
-from tradeoff.training.batches import Indices, training_batches
+from tradeoff.training.batches import EpochBatches, Indices
 from tradeoff.training.recipe import Recipe
+from tradeoff.training.resuming import ResumePoint, Stateful, TorchRandom
 from tradeoff.variants.base import Pixels
 
 
@@ -39,6 +40,41 @@ class Progress:
 
     def as_record(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass
+class Course:
+    """How far a training of `epochs` times `steps` has come: which epoch is under way, how many of its steps are done,
+    the sum of their losses, and the last `Progress` of each epoch before it."""
+
+    epochs: int
+    steps: int
+    epoch: int = 1
+    step: int = 0
+    total: float = 0.0
+    history: list[Progress] = field(default_factory=list)
+
+    def advance(self, loss: float, clips: int, seconds: float) -> Progress:
+        """One step more. `clips` were seen in the last `seconds`, which is their rate.
+
+        Raises DivergedError when its loss is not finite.
+        """
+        self.step += 1
+        self.total += _finite(loss, self.epoch, self.step)
+        rate = clips / seconds
+        progress = Progress(self.epoch, self.epochs, self.step, self.steps, self.total / self.step, rate)
+        if self.step == self.steps:
+            self.history.append(progress)
+            self.epoch, self.step, self.total = self.epoch + 1, 0, 0.0
+        return progress
+
+    def state_dict(self) -> dict[str, Any]:
+        history = [each.as_record() for each in self.history]
+        return {"epoch": self.epoch, "step": self.step, "total": self.total, "history": history}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        self.epoch, self.step, self.total = state["epoch"], state["step"], state["total"]
+        self.history = [Progress(**each) for each in state["history"]]
 
 
 def seed_everything(seed: int, device: torch.device) -> None:
@@ -65,30 +101,28 @@ def fit(
     flips: bool = False,
     pixels: Pixels = "unit",
     report: Callable[[Progress], None] = lambda progress: None,
+    resume: ResumePoint | None = None,
 ) -> list[Progress]:
     """Train `network` in place on the clips at `indices`; one `Progress` an epoch.
 
-    pixels: how they are scaled, which is the network's `Variant.scaling`. Call `seed_everything` before building the
-    network. Raises DivergedError when the loss stops being finite.
+    pixels: how they are scaled, which is the network's `Variant.scaling`. resume: where the training's state is kept
+    between steps, and found if it was stopped before. Call `seed_everything` before building the network. Raises
+    DivergedError when the loss stops being finite.
     """
     channels_last_3d(network.to(device)).train()
     random = np.random.default_rng(seed)
-    steps = max(1, len(indices) // recipe.batch)
-    optimiser = torch.optim.SGD(
-        network.parameters(),
-        recipe.rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        foreach=True,
-    )
-    schedule = _schedule(optimiser, recipe, steps * recipe.epochs)
+    batches = EpochBatches(dataset, indices, clip, recipe.batch, random, device, flips, pixels)
+    course = Course(recipe.epochs, batches.count)
+    optimiser = _optimiser(network, recipe)
+    schedule = _schedule(optimiser, recipe, course.steps * course.epochs)
     scaler = grad_scaler(device, precision)
     loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-    history = []
-    for epoch in range(1, recipe.epochs + 1):
-        started, total = time.perf_counter(), 0.0
-        batches = training_batches(dataset, indices, clip, recipe.batch, random, device, flips, pixels)
-        for step, (clips, labels) in enumerate(batches, 1):
+    if resume is not None:
+        parts: dict[str, Stateful] = {"network": network, "optimiser": optimiser, "schedule": schedule}
+        resume.restore(parts | {"scaler": scaler, "batches": batches, "course": course, "random": TorchRandom(device)})
+    for _ in range(course.epoch, course.epochs + 1):
+        started, clips_seen = time.perf_counter(), 0
+        for clips, labels in batches.epoch():
             with autocast(device, precision):
                 loss = loss_of(network(clips), labels)
             optimiser.zero_grad()
@@ -96,18 +130,28 @@ def fit(
             scaler.step(optimiser)
             scaler.update()
             schedule.step()
-            total += _finite(loss.item(), epoch, step)
-            rate = step * len(labels) / (time.perf_counter() - started)
-            progress = Progress(epoch, recipe.epochs, step, steps, total / step, rate)
+            clips_seen += len(labels)
+            progress = course.advance(loss.item(), clips_seen, time.perf_counter() - started)
             report(progress)
-        history.append(progress)
-    return history
+            if resume is not None:
+                resume.passed()
+    return course.history
 
 
 def _finite(loss: float, epoch: int, step: int) -> float:
     if not math.isfinite(loss):
         raise DivergedError(f"the loss became {loss} at step {step} of epoch {epoch}: a lower rate may help")
     return loss
+
+
+def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        network.parameters(),
+        recipe.rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        foreach=True,
+    )
 
 
 def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, steps: int) -> LRScheduler:
