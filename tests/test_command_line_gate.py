@@ -47,7 +47,8 @@ def test_no_more_time_than_for_two_pairs_is_cannot_tell(tool: Tool, tmp_path: Pa
     assert found["exact"]["base"] == found["exact"]["head"]
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_ends_it_finds_nothing_left_behind(tmp_path: Path, end: signal.Signals) -> None:
     commit(tmp_path / "repo", {"nets.py": network(1)}, "one")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -59,10 +60,12 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What is started in the background of a shell ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     _wait_for(lambda: len(_networks(gate.pid)) == 3)  # the control, base and head
     children = psutil.Process(gate.pid).children(recursive=True)
-    gate.send_signal(signal.SIGINT)
+    gate.send_signal(end)
     out, err = gate.communicate(timeout=60)
     assert gate.returncode == 130
     assert err.splitlines()[-1].startswith("tradeoff: interrupted")

@@ -36,6 +36,14 @@ class Stopped(Exception):
     """What ends a training from outside."""
 
 
+@pytest.fixture(autouse=True)
+def hearing_ctrl_c() -> Iterator[None]:
+    """Whoever starts the tests in the background of a shell has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     """Networks as small as these gain nothing from more, and wait for each other on a machine that is busy."""
