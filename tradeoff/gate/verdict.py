@@ -16,7 +16,7 @@ FEWEST = 2
 
 
 class Verdict(StrEnum):
-    """NOT_COMPARED: a side does not have it, or cannot build it."""
+    """NOT_COMPARED: a side does not have it, or cannot build or run it."""
 
     SLOWER = "SLOWER"
     FASTER = "FASTER"
