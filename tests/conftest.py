@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,17 @@ def paper() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is not here: the paper's tables are not part of the product")
     return folder
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Threads wait for each other on a busy machine, and steps as small as tests' gain nothing from them."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 Tool = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads wait for each other on a busy machine, and steps as small as these gain nothing from them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_a_dry_run_says_what_is_left_and_writes_nothing(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:

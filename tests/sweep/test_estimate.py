@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from tradeoff.sweep.file import make_sweep
 from tradeoff.sweep.plan import Plan, make_plan
 from tradeoff.variants import Variant
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 ABOUT = {"variant": {"family": "inception"}, "clip": "8x32x32"}
 SIX = ["I2D", "Top-Heavy-I3D-2", "S3D", "Bottom-Heavy-I3D-2", "Bottom-Heavy-I3D-4", "I3D"]  # by multiply-adds
@@ -33,15 +34,6 @@ def plan(values: Mapping[str, Any], **change: Any) -> Plan:
 
 def macs(name: str) -> int:
     return cost(Variant.parse(name, width=0.0625, classes=16), "8x32x32").macs
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads wait for each other on a busy machine, and steps as small as these gain nothing from them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

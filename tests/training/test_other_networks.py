@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from brightness import brightness
 from torch import Tensor, nn
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
 from tradeoff.networks.pixels import to_network
-from tradeoff.training.batches import centre_crop, evaluation_batches, training_batches
+from tradeoff.training.batches import EpochBatches, centre_crop, evaluation_batches
 from tradeoff.training.evaluate import log_probabilities
 from tradeoff.training.fit import fit, seed_everything
 from tradeoff.training.recipe import Recipe
@@ -39,18 +40,7 @@ class FrameByFrame(nn.Module):
 @pytest.fixture
 def data() -> Dataset:
     """Dark clips and bright clips."""
-    random, labels = np.random.default_rng(0), np.arange(32) % 2
-    frames = random.integers(0, 60, (32, 8, 36, 36, 3)) + labels[:, None, None, None, None] * 150
-    return Dataset(
-        name="brightness",
-        digest="0" * 16,
-        classes=("dark", "bright"),
-        frames=frames.astype(np.uint8),
-        labels=labels.astype(np.int64),
-        folds=np.where(np.arange(32) < 16, -1, 0).astype(np.int64),
-        ids=tuple(map(str, range(32))),
-        groups=np.arange(32),
-    )
+    return brightness()
 
 
 def train(network: nn.Module, data: Dataset, **options: Any) -> nn.Module:
@@ -88,7 +78,7 @@ def test_batches_are_scaled_as_they_are_asked_for(data: Dataset) -> None:
     crops = np.stack([centre_crop(data.frames[i], CLIP) for i in range(4)])
     assert torch.equal(clips, to_network(crops, CPU, "imagenet"))
     first, second = (
-        next(training_batches(data, np.arange(32), CLIP, 32, np.random.default_rng(0), CPU, False, pixels))[0]
+        next(EpochBatches(data, np.arange(32), CLIP, 32, np.random.default_rng(0), CPU, False, pixels).epoch())[0]
         for pixels in ("unit", "centred")  # type: ignore[arg-type]
     )
     torch.testing.assert_close((first * 0.5 + 0.5 - 0.45) / 0.225, second, atol=1e-5, rtol=1e-5)

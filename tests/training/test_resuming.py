@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from brightness import brightness
 from torch import nn
 
 from tradeoff import Variant, build
@@ -26,6 +26,7 @@ from tradeoff.training.recipe import Recipe
 from tradeoff.training.resuming import ResumePoint
 from tradeoff.weights.checkpoints import state_digest
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 CLIP = ClipShape(8, 32, 32)
 CPU = torch.device("cpu")
 STEPS = 5
@@ -44,30 +45,10 @@ def hearing_ctrl_c() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Networks as small as these gain nothing from more, and wait for each other on a machine that is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def data() -> Dataset:
     """Twenty-one clips to train on: five batches of four, and one clip that each epoch leaves out."""
-    random, labels = np.random.default_rng(0), np.arange(24) % 2
-    frames = random.integers(0, 60, (24, 8, 36, 36, 3)) + labels[:, None, None, None, None] * 150
-    return Dataset(
-        name="brightness",
-        digest="0" * 16,
-        classes=("dark", "bright"),
-        frames=frames.astype(np.uint8),
-        labels=labels.astype(np.int64),
-        folds=np.where(np.arange(24) < 21, -1, 0).astype(np.int64),
-        ids=tuple(map(str, range(24))),
-        groups=np.arange(24),
-    )
+    return brightness(24, trained=21)
 
 
 def small() -> nn.Module:

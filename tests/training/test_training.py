@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from brightness import brightness
 from torch import nn
 
 from tradeoff import Variant, build
@@ -15,7 +16,7 @@ from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
 from tradeoff.errors import InputError
 from tradeoff.precision import resolve_precision
-from tradeoff.training.batches import centre_crop, evaluation_batches, random_crop, to_network, training_batches
+from tradeoff.training.batches import EpochBatches, centre_crop, evaluation_batches, random_crop, to_network
 from tradeoff.training.evaluate import log_probabilities
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
 from tradeoff.training.recipe import Recipe
@@ -27,20 +28,8 @@ TINY = Variant.parse("S3D", width=0.0625, classes=2)
 
 
 def dataset(clips: int = 32) -> Dataset:
-    """Dark clips and bright clips: the easiest of all tasks."""
-    random = np.random.default_rng(0)
-    labels = np.arange(clips) % 2
-    frames = random.integers(0, 60, (clips, 8, 36, 36, 3)) + labels[:, None, None, None, None] * 150
-    return Dataset(
-        name="brightness",
-        digest="0" * 16,
-        classes=("dark", "bright"),
-        frames=frames.astype(np.uint8),
-        labels=labels.astype(np.int64),
-        folds=np.where(np.arange(clips) < clips // 2, -1, 0).astype(np.int64),
-        ids=tuple(map(str, range(clips))),
-        groups=np.arange(clips),
-    )
+    """Half of them to train on."""
+    return brightness(clips, trained=clips // 2)
 
 
 def train(recipe: Recipe, seed: int = 0, **options: Any) -> tuple[nn.Module, list[Progress]]:
@@ -126,7 +115,7 @@ def test_batches_cover_an_epoch_once_and_in_another_order_each_time() -> None:
     random = np.random.default_rng(0)
     epochs = []
     for _ in range(2):
-        batches = list(training_batches(data, np.arange(24), CLIP, 8, random, CPU))
+        batches = list(EpochBatches(data, np.arange(24), CLIP, 8, random, CPU).epoch())
         assert [tuple(clips.shape) for clips, _ in batches] == [(8, 3, 8, 32, 32)] * 3
         epochs.append(torch.cat([clips.mean(dim=(1, 2, 3, 4)) for clips, _ in batches]))
     assert not torch.equal(*epochs)
@@ -155,7 +144,8 @@ def test_mirroring_happens_only_where_it_is_allowed() -> None:
     base = dataset(16)
     data = Dataset(**{**vars(base), "frames": ramp})
     for flips, expected in ((False, {True}), (True, {True, False})):
-        clips = next(iter(training_batches(data, np.arange(16), CLIP, 16, np.random.default_rng(0), CPU, flips)))[0]
+        batches = EpochBatches(data, np.arange(16), CLIP, 16, np.random.default_rng(0), CPU, flips)
+        clips = next(batches.epoch())[0]
         assert {bool(clip[0, 0, 0, 0] < clip[0, 0, 0, -1]) for clip in clips} == expected
 
 

@@ -95,9 +95,8 @@ def video_stream(container: InputContainer) -> av.VideoStream:
     stream = container.streams.best("video")
     if not isinstance(stream, av.VideoStream):
         raise Unreadable("no video stream")
-    if (
-        getattr(stream, "codec_context", None) is None
-    ):  # of a codec that FFmpeg does not know, whatever PyAV's types say
+    # PyAV's types say that there always is one; of a codec that FFmpeg does not know there is none.
+    if getattr(stream, "codec_context", None) is None:
         raise Unreadable("unknown codec")
     return stream
 

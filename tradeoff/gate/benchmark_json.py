@@ -19,7 +19,7 @@ from typing import Any
 from scipy import stats
 
 from tradeoff.errors import InputError
-from tradeoff.gate.verdict import Ratio, Rule, Verdict, holm, undecided, verdict_of
+from tradeoff.gate.verdict import Ratio, Rule, Verdict, holm, student_ratio, undecided, verdict_of
 from tradeoff.records.statistics import CONFIDENCE, median_interval
 
 PROCESS_SPREAD = 0.12  # measured: docs/gate.md
@@ -181,10 +181,7 @@ class _Pair:
 
     def ratio(self, error: float, process_spread: float) -> Ratio:
         spread, freedom = self.spread(process_spread)
-        half = float(stats.t.isf(error / 2, freedom)) * spread
-        low, estimate, high = (math.exp(value) for value in (self.centre - half, self.centre, self.centre + half))
-        p = 2 * float(stats.t.sf(abs(self.centre) / spread, freedom))
-        return Ratio(estimate, low, high, 1 - error, p, 1)
+        return student_ratio(self.centre, spread, freedom, error, pairs=1)
 
     @property
     def notes(self) -> list[str]:

@@ -138,7 +138,7 @@ def calibrate(plan: Plan, gates: int, say: Say = lambda line: None) -> Calibrati
     plan, started = plan.resolved(), time.monotonic()
     done: list[Pairs] = []
     with session((None, None), plan) as measure:
-        say(f"{gates} gates of {plan.budget:g} s: about {gates * plan.budget / 60:.0f} minutes")
+        say(f"{gates} x {plan.budget:g} s: about {gates * plan.budget / 60:.2g} minutes")
         for number in range(gates):
             try:
                 done.append(_all_pairs(plan, measure))

@@ -79,7 +79,7 @@ def paired_ratio(log_ratios: ArrayLike, error: float) -> Ratio:
     """
     logs = np.asarray(log_ratios, dtype=np.float64)
     centre, spread, freedom = float(logs.mean()), float(logs.std(ddof=1)) / np.sqrt(logs.size), logs.size - 1
-    return _ratio(centre, spread, freedom, error, logs.size)
+    return student_ratio(centre, spread, freedom, error, logs.size)
 
 
 def unpaired_ratio(head: ArrayLike, base: ArrayLike, error: float) -> Ratio:
@@ -89,10 +89,11 @@ def unpaired_ratio(head: ArrayLike, base: ArrayLike, error: float) -> Ratio:
     rough = sum(part**2 / (each.size - 1) for part, each in zip(parts, sides, strict=True))
     freedom = sum(parts) ** 2 / rough if rough > 0 else 1.0
     centre = float(sides[0].mean() - sides[1].mean())
-    return _ratio(centre, float(np.sqrt(sum(parts))), freedom, error, min(each.size for each in sides))
+    return student_ratio(centre, float(np.sqrt(sum(parts))), freedom, error, min(each.size for each in sides))
 
 
-def _ratio(centre: float, spread: float, freedom: float, error: float, pairs: int) -> Ratio:
+def student_ratio(centre: float, spread: float, freedom: float, error: float, pairs: int) -> Ratio:
+    """From the logarithm of a ratio, its standard error and the degrees of freedom that this is known with."""
     half = float(stats.t.isf(error / 2, freedom)) * spread
     # Where no pair differs from another, there is nothing that chance could explain.
     p = 2 * float(stats.t.sf(abs(centre) / spread, freedom)) if spread > 0 else float(centre == 0)

@@ -34,6 +34,8 @@ def centre_crop(frames: np.ndarray, clip: ClipShape) -> np.ndarray:
 class EpochBatches:
     """Epochs in random order, batch by batch; one that was left half way is gone on with.
 
+    Clips are mirrored at random only where `flips` says that left and right are no labels.
+
     `random` is drawn from in this order: an epoch's permutation as it begins, then for each batch the corners of its
     crops and, where there are flips, who is mirrored. Old trainings repeat only as long as that stays so.
     """
@@ -82,23 +84,6 @@ class EpochBatches:
         """Go on where `state_dict` was taken."""
         self.order, self.position = state["order"].numpy(), state["position"]
         self.random.bit_generator.state = state["random"]
-
-
-def training_batches(
-    dataset: Dataset,
-    indices: Indices,
-    clip: ClipShape,
-    batch: int,
-    random: np.random.Generator,
-    device: torch.device,
-    flips: bool = False,
-    pixels: Pixels = "unit",
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch in random order: (clips, labels); the last incomplete batch is dropped unless it is the only one.
-
-    Clips are mirrored at random only where `flips` says that left and right are no labels.
-    """
-    yield from EpochBatches(dataset, indices, clip, batch, random, device, flips, pixels).epoch()
 
 
 def evaluation_batches(
