@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from brightness import brightness
+from fitting import fit_clips
 from torch import Tensor, nn
 
 from tradeoff.clip_shape import ClipShape
@@ -15,7 +16,7 @@ from tradeoff.data import Dataset
 from tradeoff.networks.pixels import to_network
 from tradeoff.training.batches import EpochBatches, centre_crop, evaluation_batches
 from tradeoff.training.evaluate import log_probabilities
-from tradeoff.training.fit import fit, seed_everything
+from tradeoff.training.fit import seed_everything
 from tradeoff.training.recipe import Recipe
 
 CLIP = ClipShape(8, 32, 32)
@@ -45,7 +46,7 @@ def data() -> Dataset:
 
 def train(network: nn.Module, data: Dataset, **options: Any) -> nn.Module:
     recipe = Recipe(epochs=12, batch=16, rate=0.2, warmup=0.0)
-    fit(network, data, data.split(0)[0], CLIP, recipe, precision="float32", seed=0, device=CPU, **options)
+    fit_clips(network, data, data.split(0)[0], CLIP, recipe, precision="float32", seed=0, device=CPU, **options)
     return network
 
 
@@ -53,7 +54,7 @@ def train(network: nn.Module, data: Dataset, **options: Any) -> nn.Module:
 def test_a_network_with_2d_convolutions_learns(data: Dataset, precision: str) -> None:
     seed_everything(0, CPU)
     network, recipe = FrameByFrame(), Recipe(epochs=30, batch=16, rate=0.3, warmup=0.0)
-    fit(network, data, data.split(0)[0], CLIP, recipe, precision=precision, seed=0, device=CPU)
+    fit_clips(network, data, data.split(0)[0], CLIP, recipe, precision=precision, seed=0, device=CPU)
     indices = data.split(0)[1]
     outputs = log_probabilities(network, data, indices, CLIP, order="normal", device=CPU)
     assert (outputs.argmax(axis=1) == data.labels[indices]).all()
@@ -78,7 +79,7 @@ def test_batches_are_scaled_as_they_are_asked_for(data: Dataset) -> None:
     crops = np.stack([centre_crop(data.frames[i], CLIP) for i in range(4)])
     assert torch.equal(clips, to_network(crops, CPU, "imagenet"))
     first, second = (
-        next(EpochBatches(data, np.arange(32), CLIP, 32, np.random.default_rng(0), CPU, False, pixels).epoch())[0]
+        next(EpochBatches(data, np.arange(32), CLIP, 32, 0, CPU, False, pixels).epoch())[0]
         for pixels in ("unit", "centred")  # type: ignore[arg-type]
     )
     torch.testing.assert_close((first * 0.5 + 0.5 - 0.45) / 0.225, second, atol=1e-5, rtol=1e-5)

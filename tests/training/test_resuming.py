@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from brightness import brightness
+from fitting import fit_clips
 from torch import nn
 
 from tradeoff import Variant, build
@@ -21,7 +22,7 @@ from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
 from tradeoff.precision import resolve_precision
 from tradeoff.training.epoch_log import EpochLog
-from tradeoff.training.fit import Progress, fit, seed_everything
+from tradeoff.training.fit import Progress, seed_everything
 from tradeoff.training.recipe import Recipe
 from tradeoff.training.resuming import ResumePoint
 from tradeoff.weights.checkpoints import state_digest
@@ -71,7 +72,7 @@ def train(
     """The digest of every weight and buffer, and the loss of each epoch."""
     seed_everything(seed, CPU)
     network, indices = make(), data.split(0)[0]
-    history = fit(
+    history = fit_clips(
         network, data, indices, CLIP, recipe, precision=precision, seed=seed, device=CPU, flips=True, **options
     )
     return state_digest(network), [each.loss for each in history]

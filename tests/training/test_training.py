@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from brightness import brightness
+from fitting import fit_clips
 from torch import nn
 
 from tradeoff import Variant, build
@@ -18,7 +19,7 @@ from tradeoff.errors import InputError
 from tradeoff.precision import resolve_precision
 from tradeoff.training.batches import EpochBatches, centre_crop, evaluation_batches, random_crop, to_network
 from tradeoff.training.evaluate import log_probabilities
-from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
+from tradeoff.training.fit import DivergedError, Progress, seed_everything
 from tradeoff.training.recipe import Recipe
 from tradeoff.weights.checkpoints import state_digest
 
@@ -36,7 +37,9 @@ def train(recipe: Recipe, seed: int = 0, **options: Any) -> tuple[nn.Module, lis
     data = dataset()
     seed_everything(seed, CPU)
     network = build(TINY, dropout=recipe.dropout)
-    history = fit(network, data, data.split(0)[0], CLIP, recipe, precision="float32", seed=seed, device=CPU, **options)
+    history = fit_clips(
+        network, data, data.split(0)[0], CLIP, recipe, precision="float32", seed=seed, device=CPU, **options
+    )
     return network, history
 
 
@@ -47,7 +50,7 @@ def test_a_network_learns_dark_from_bright(schedule: Any) -> None:
     train_indices, indices = data.split(0)
     seed_everything(0, CPU)
     network = build("I2D", width=0.125, classes=2)
-    history = fit(network, data, train_indices, CLIP, recipe, precision="float32", seed=0, device=CPU)
+    history = fit_clips(network, data, train_indices, CLIP, recipe, precision="float32", seed=0, device=CPU)
     assert history[-1].loss < 0.1 < history[0].loss
     outputs = log_probabilities(network, data, indices, CLIP, order="normal", device=CPU)
     assert outputs.shape == (32, 2)
@@ -74,7 +77,7 @@ def test_a_loss_that_is_not_finite_stops_the_training() -> None:
     with torch.no_grad():
         network.head.logits.bias.fill_(float("nan"))  # type: ignore[union-attr, operator]
     with pytest.raises(DivergedError, match=r"nan at step 1 of epoch 1: a lower rate"):
-        fit(network, data, data.split(0)[0], CLIP, Recipe(), precision="float32", seed=0, device=CPU)
+        fit_clips(network, data, data.split(0)[0], CLIP, Recipe(), precision="float32", seed=0, device=CPU)
 
 
 def rates(recipe: Recipe) -> list[float]:
@@ -112,10 +115,9 @@ def test_one_cycle_works_for_any_number_of_steps_and_leaves_momentum_alone() -> 
 
 def test_batches_cover_an_epoch_once_and_in_another_order_each_time() -> None:
     data = dataset(30)
-    random = np.random.default_rng(0)
-    epochs = []
+    epochs, drawn = [], EpochBatches(data, np.arange(24), CLIP, 8, 0, CPU)
     for _ in range(2):
-        batches = list(EpochBatches(data, np.arange(24), CLIP, 8, random, CPU).epoch())
+        batches = list(drawn.epoch())
         assert [tuple(clips.shape) for clips, _ in batches] == [(8, 3, 8, 32, 32)] * 3
         epochs.append(torch.cat([clips.mean(dim=(1, 2, 3, 4)) for clips, _ in batches]))
     assert not torch.equal(*epochs)
@@ -144,7 +146,7 @@ def test_mirroring_happens_only_where_it_is_allowed() -> None:
     base = dataset(16)
     data = Dataset(**{**vars(base), "frames": ramp})
     for flips, expected in ((False, {True}), (True, {True, False})):
-        batches = EpochBatches(data, np.arange(16), CLIP, 16, np.random.default_rng(0), CPU, flips)
+        batches = EpochBatches(data, np.arange(16), CLIP, 16, 0, CPU, flips)
         clips = next(batches.epoch())[0]
         assert {bool(clip[0, 0, 0, 0] < clip[0, 0, 0, -1]) for clip in clips} == expected
 

@@ -19,6 +19,7 @@ from tradeoff.measure.cost import count_made
 from tradeoff.measure.latency import reason
 from tradeoff.networks import build
 from tradeoff.sweep.plan import Plan
+from tradeoff.training.batches import EpochBatches
 from tradeoff.training.evaluate import BATCH, log_probabilities
 from tradeoff.training.fit import Progress, fit, seed_everything
 from tradeoff.variants import Variant
@@ -170,20 +171,13 @@ def _time_steps(plan: Plan, variant: Variant, network: nn.Module, noise: Dataset
         if progress.step == 1 and marks[1] - marks[0] > LONG_STEP:
             raise _LongEnough
 
+    recipe = plan.sweep.train.model_copy(
+        update={"epochs": 1, "steps": None, "batch": batch, "rate": _RATE, "statistics_clips": 0}
+    )
+    rows, flips = np.arange((1 + STEPS) * batch) % len(noise.ids), plan.description.flips
+    batches = EpochBatches(noise, rows, plan.sweep.shape, batch, 0, plan.device, flips, variant.scaling)
     with suppress(_LongEnough):
-        fit(
-            network,
-            noise,
-            np.arange((1 + STEPS) * batch) % len(noise.ids),
-            plan.sweep.shape,
-            plan.sweep.train.model_copy(update={"epochs": 1, "batch": batch, "rate": _RATE}),
-            precision=plan.precision,
-            seed=0,
-            device=plan.device,
-            flips=plan.description.flips,
-            pixels=variant.scaling,
-            report=mark,
-        )
+        fit(network, batches, recipe, precision=plan.precision, device=plan.device, report=mark)
     taken = tuple(float(each) for each in np.diff(marks))
     return taken[1:] or taken
 

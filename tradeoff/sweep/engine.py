@@ -29,7 +29,7 @@ from tradeoff.records.store import Store, write_atomically
 from tradeoff.sweep.outcome import Failure, Outcome
 from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
-from tradeoff.training.batches import evaluation_batches
+from tradeoff.training.batches import EpochBatches, evaluation_batches
 from tradeoff.training.epoch_log import EpochLog
 from tradeoff.training.evaluate import VIEW, log_probabilities
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
@@ -123,6 +123,16 @@ class Engine:
     def _fit(self, measurement: Measurement, network: nn.Module, point: ResumePoint) -> list[Progress]:
         recipe, description, dataset = self.plan.sweep.train, self.plan.description, self._open_dataset()
         assert recipe and description and measurement.seed is not None
+        batches = EpochBatches(
+            dataset,
+            dataset.split(measurement.fold)[0],
+            self.plan.sweep.shape,
+            recipe.batch,
+            measurement.seed,
+            self.plan.device,
+            description.flips,
+            measurement.variant.scaling,
+        )
         log = EpochLog(self.store.root / "logs" / f"{measurement.key.digest}.csv")
 
         def heard(progress: Progress) -> None:
@@ -132,15 +142,10 @@ class Engine:
         try:
             return fit(
                 network,
-                dataset,
-                dataset.split(measurement.fold)[0],
-                self.plan.sweep.shape,
+                batches,
                 recipe,
                 precision=self.plan.precision,
-                seed=measurement.seed,
                 device=self.plan.device,
-                flips=description.flips,
-                pixels=measurement.variant.scaling,
                 report=heard,
                 resume=point,
             )

@@ -157,7 +157,7 @@ def steps_of(plan: Plan, training: Measurement) -> int:
     """Steps of one training: the last incomplete batch of an epoch is dropped unless it is the only one."""
     assert plan.sweep.train is not None and plan.description is not None
     clips = plan.description.split_sizes(training.fold)[0]
-    return plan.sweep.train.epochs * max(1, clips // plan.sweep.train.batch)
+    return plan.sweep.train.length(max(1, clips // plan.sweep.train.batch))
 
 
 def latency_seconds(latencies: Sequence[Measurement]) -> float:

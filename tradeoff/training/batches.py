@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -31,12 +31,29 @@ def centre_crop(frames: np.ndarray, clip: ClipShape) -> np.ndarray:
     return frames[:, top : top + clip.height, left : left + clip.width]
 
 
+class TrainingBatches(Protocol):
+    """Epochs of batches, `count` in each, whose state between two batches can be kept."""
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def classes(self) -> int: ...
+
+    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """What is left of the epoch under way, or all of a new one: (clips, labels)."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None: ...
+
+
 class EpochBatches:
     """Epochs in random order, batch by batch; one that was left half way is gone on with.
 
     Clips are mirrored at random only where `flips` says that left and right are no labels.
 
-    `random` is drawn from in this order: an epoch's permutation as it begins, then for each batch the corners of its
+    Random numbers are drawn in this order: an epoch's permutation as it begins, then for each batch the corners of its
     crops and, where there are flips, who is mirrored. Old trainings repeat only as long as that stays so.
     """
 
@@ -46,12 +63,13 @@ class EpochBatches:
         indices: Indices,
         clip: ClipShape,
         batch: int,
-        random: np.random.Generator,
+        seed: int,
         device: torch.device,
         flips: bool = False,
         pixels: Pixels = "unit",
     ) -> None:
-        self.dataset, self.indices, self.clip, self.batch, self.random = dataset, indices, clip, batch, random
+        self.dataset, self.indices, self.clip, self.batch = dataset, indices, clip, batch
+        self.random, self.classes = np.random.default_rng(seed), len(dataset.classes)
         self.device, self.flips, self.pixels = device, flips, pixels
         self.count = len(indices) // batch or min(1, len(indices))
         """How many batches an epoch has: the last incomplete one is dropped unless it is the only one."""

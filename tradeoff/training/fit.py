@@ -8,19 +8,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR, SequentialLR
 
-from tradeoff.clip_shape import ClipShape
-from tradeoff.data import Dataset
 from tradeoff.networks.layout import channels_last_3d
 from tradeoff.precision import autocast, grad_scaler
-from tradeoff.training.batches import EpochBatches, Indices
+from tradeoff.training.batches import TrainingBatches
+from tradeoff.training.frozen import freeze_trunk
+from tradeoff.training.optimisation import make_optimiser, make_schedule
 from tradeoff.training.recipe import Recipe
 from tradeoff.training.resuming import ResumePoint, Stateful, TorchRandom
-from tradeoff.variants.base import Pixels
+from tradeoff.training.statistics import estimate_statistics
 
 
 class DivergedError(RuntimeError):
@@ -44,15 +42,23 @@ class Progress:
 
 @dataclass
 class Course:
-    """How far a training of `epochs` times `steps` has come: which epoch is under way, how many of its steps are done,
-    the sum of their losses, and the last `Progress` of each epoch before it."""
+    """How far a training of `total` steps, `count` an epoch, has come: which epoch is under way, how many of its steps
+    are done, the sum of their losses, and the last `Progress` of each epoch before it."""
 
-    epochs: int
-    steps: int
+    total: int
+    count: int
     epoch: int = 1
     step: int = 0
-    total: float = 0.0
+    losses: float = 0.0
     history: list[Progress] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """The last one may be cut short."""
+        return math.ceil(self.total / self.count)
+
+    def is_over(self) -> bool:
+        return self.epoch > self.epochs
 
     def advance(self, loss: float, clips: int, seconds: float) -> Progress:
         """One step more. `clips` were seen in the last `seconds`, which is their rate.
@@ -60,20 +66,21 @@ class Course:
         Raises DivergedError when its loss is not finite.
         """
         self.step += 1
-        self.total += _finite(loss, self.epoch, self.step)
+        self.losses += _finite(loss, self.epoch, self.step)
+        steps = min(self.count, self.total - (self.epoch - 1) * self.count)
         rate = clips / seconds
-        progress = Progress(self.epoch, self.epochs, self.step, self.steps, self.total / self.step, rate)
-        if self.step == self.steps:
+        progress = Progress(self.epoch, self.epochs, self.step, steps, self.losses / self.step, rate)
+        if self.step == steps:
             self.history.append(progress)
-            self.epoch, self.step, self.total = self.epoch + 1, 0, 0.0
+            self.epoch, self.step, self.losses = self.epoch + 1, 0, 0.0
         return progress
 
     def state_dict(self) -> dict[str, Any]:
         history = [each.as_record() for each in self.history]
-        return {"epoch": self.epoch, "step": self.step, "total": self.total, "history": history}
+        return {"epoch": self.epoch, "step": self.step, "losses": self.losses, "history": history}
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
-        self.epoch, self.step, self.total = state["epoch"], state["step"], state["total"]
+        self.epoch, self.step, self.losses = state["epoch"], state["step"], state["losses"]
         self.history = [Progress(**each) for each in state["history"]]
 
 
@@ -90,37 +97,35 @@ def seed_everything(seed: int, device: torch.device) -> None:
 
 def fit(
     network: nn.Module,
-    dataset: Dataset,
-    indices: Indices,
-    clip: ClipShape,
+    batches: TrainingBatches,
     recipe: Recipe,
     *,
     precision: str,
-    seed: int,
     device: torch.device,
-    flips: bool = False,
-    pixels: Pixels = "unit",
     report: Callable[[Progress], None] = lambda progress: None,
     resume: ResumePoint | None = None,
 ) -> list[Progress]:
-    """Train `network` in place on the clips at `indices`; one `Progress` an epoch.
+    """Train `network` in place; one `Progress` an epoch.
 
-    pixels: how they are scaled, which is the network's `Variant.scaling`. resume: where the training's state is kept
-    between steps, and found if it was stopped before. Call `seed_everything` before building the network. Raises
-    DivergedError when the loss stops being finite.
+    resume: where the training's state is kept between steps, and found if it was stopped before. Call
+    `seed_everything` before building the network. Raises DivergedError when the loss stops being finite, and
+    InputError for a network that the recipe cannot train.
     """
     channels_last_3d(network.to(device)).train()
-    random = np.random.default_rng(seed)
-    batches = EpochBatches(dataset, indices, clip, recipe.batch, random, device, flips, pixels)
-    course = Course(recipe.epochs, batches.count)
-    optimiser = _optimiser(network, recipe)
-    schedule = _schedule(optimiser, recipe, course.steps * course.epochs)
+    if recipe.trainable == "head":
+        freeze_trunk(network, batches.classes)
+    total = recipe.length(batches.count)
+    course = Course(total, batches.count)
+    optimiser = make_optimiser(network.parameters(), recipe)
+    schedule = make_schedule(optimiser, recipe, total)
     scaler = grad_scaler(device, precision)
     loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-    if resume is not None:
-        parts: dict[str, Stateful] = {"network": network, "optimiser": optimiser, "schedule": schedule}
-        resume.restore(parts | {"scaler": scaler, "batches": batches, "course": course, "random": TorchRandom(device)})
-    for _ in range(course.epoch, course.epochs + 1):
+    parts: dict[str, Stateful] = {"network": network, "optimiser": optimiser, "schedule": schedule}
+    parts |= {"scaler": scaler, "batches": batches, "course": course, "random": TorchRandom(device)}
+    went_on = resume is not None and resume.restore(parts)
+    if recipe.trainable == "head" and not went_on:
+        _estimate_statistics(network, batches, recipe, precision, device)
+    while not course.is_over():
         started, clips_seen = time.perf_counter(), 0
         for clips, labels in batches.epoch():
             with autocast(device, precision):
@@ -135,34 +140,22 @@ def fit(
             report(progress)
             if resume is not None:
                 resume.passed()
+            if course.is_over():
+                break
+    if recipe.trainable == "all":
+        _estimate_statistics(network, batches, recipe, precision, device)
     return course.history
+
+
+def _estimate_statistics(
+    network: nn.Module, batches: TrainingBatches, recipe: Recipe, precision: str, device: torch.device
+) -> None:
+    if recipe.statistics_clips:
+        with autocast(device, precision):
+            estimate_statistics(network, batches, recipe.statistics_clips)
 
 
 def _finite(loss: float, epoch: int, step: int) -> float:
     if not math.isfinite(loss):
         raise DivergedError(f"the loss became {loss} at step {step} of epoch {epoch}: a lower rate may help")
     return loss
-
-
-def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    return torch.optim.SGD(
-        network.parameters(),
-        recipe.rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        foreach=True,
-    )
-
-
-def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, steps: int) -> LRScheduler:
-    """Linear warm-up and cosine decay to zero, or Smith & Topin's one-cycle (arXiv 1708.07120), by steps."""
-    warm = round(recipe.warmup * steps)
-    if recipe.schedule == "one-cycle":
-        total = max(steps + 1, 4)  # torch's phases need a step each
-        rising = max(recipe.warmup, 2 / total)
-        return OneCycleLR(optimiser, recipe.rate, total_steps=total, pct_start=rising, cycle_momentum=False)
-    cosine = CosineAnnealingLR(optimiser, max(1, steps - warm))
-    if warm == 0:
-        return cosine
-    rise = LinearLR(optimiser, start_factor=1 / (warm + 1), total_iters=warm)
-    return SequentialLR(optimiser, [rise, cosine], milestones=[warm])
