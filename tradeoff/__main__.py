@@ -1,0 +1,5 @@
+"""`python -m tradeoff`, which is also how `accelerate launch -m tradeoff` starts it."""
+
+from tradeoff.cli import app
+
+app(prog_name="tradeoff")
