@@ -1,5 +1,5 @@
 """`python -m tradeoff`, which is also how `accelerate launch -m tradeoff` starts it."""
 
-from tradeoff.cli import app
+from tradeoff.cli import main
 
-app(prog_name="tradeoff")
+main()
