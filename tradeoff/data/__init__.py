@@ -1,12 +1,13 @@
-"""Data sets as memory-mapped clips: `describe` says what one is, `open_dataset` builds it once and opens it."""
+"""Data sets: `describe` says what one is, `open_dataset` stores its clips once and maps them into memory, `open_videos`
+gives whole videos to draw clips from."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data.clips import (
@@ -22,6 +23,9 @@ from tradeoff.data.clips import (
 from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoData
 from tradeoff.digest import digest
 
+if TYPE_CHECKING:
+    from tradeoff.data.streams import VideoSet
+
 __all__ = [
     "CatalogueData",
     "DataSpec",
@@ -32,6 +36,7 @@ __all__ = [
     "describe",
     "is_cached",
     "open_dataset",
+    "open_videos",
     "processors",
 ]
 
@@ -57,6 +62,27 @@ def open_dataset(spec: DataSpec, clip: ClipShape, cache: Path, progress: Progres
         total = len(dataset.ids) + len(dataset.unreadable)
         check_share(spec.root, dataset.unreadable, total, spec.broken)
     return dataset
+
+
+def open_videos(spec: VideoData | CatalogueData, clip: ClipShape, cache: Path, progress: Progress) -> VideoSet:
+    """The videos of a data set, to be decoded as they are needed; with `pack`, from frames that are packed first.
+
+    `progress(done, total)` is called as videos are packed. Raises InputError for videos that cannot be listed, for more
+    missing or unreadable ones than the spec allows, and for an unusable cache folder.
+    """
+    from tradeoff.data.readers import open_video
+    from tradeoff.data.streams import video_set
+    from tradeoff.data.videos import VideoSource
+
+    source = _source(spec, clip)
+    assert isinstance(source, VideoSource)
+    videos = video_set(source, lambda clip: open_video(clip.path, spec.decoder))
+    if spec.pack is None:
+        return videos
+    from tradeoff.data.packed import pack
+
+    folder = cache / f"{videos.name}-{videos.digest}-packed"
+    return replace(videos, opener=pack(videos, folder, spec.pack, progress, processors()))
 
 
 def is_cached(description: Description, cache: Path) -> bool:
@@ -108,7 +134,7 @@ def _synthetic(spec: SyntheticData, clip: ClipShape) -> Source:
 def _videos(spec: VideoData, clip: ClipShape) -> Source:
     from tradeoff.data.videos import VideoSource
 
-    return VideoSource.find(spec.videos, stored_shape(clip), spec.flips)
+    return VideoSource.find(spec.videos, stored_shape(clip), spec.flips, spec.reading())
 
 
 def _catalogued(spec: CatalogueData, clip: ClipShape) -> Source:

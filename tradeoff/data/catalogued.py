@@ -27,7 +27,9 @@ def find_catalogued(spec: CatalogueData, shape: tuple[int, int, int]) -> VideoSo
     _check_classes(root, listing, there, missing)
     check_folds(root, there)
     name = entry.name if len(entry.splits) == 1 else f"{entry.name}-split{spec.split}"
-    return VideoSource.of(root, name, tuple(there), shape, spec.flips, listing.classes, missing, spec.broken)
+    return VideoSource.of(
+        root, name, tuple(there), shape, spec.flips, listing.classes, missing, spec.broken, spec.reading()
+    )
 
 
 def list_clips(spec: CatalogueData) -> list[VideoClip]:

@@ -29,8 +29,9 @@ def stored_shape(clip: ClipShape) -> tuple[int, int, int]:
 class Description:
     """What is known of a data set without decoding a frame.
 
-    `digest` covers what pixels and labels depend on. `flips` (may clips be mirrored in training?) changes
-    neither, so it is not in the digest: whatever keys a training must add it. `clips` counts the clips by the fold that
+    `digest` covers what the pixels and labels of stored clips depend on; `videos` what whole videos do, and is empty
+    for clips that are generated. `flips` (may clips be mirrored in training?) changes
+    neither, so it is in none: whatever keys a training must add it. `clips` counts the clips by the fold that
     tests them (-1 for none), those that turn out unreadable too; it is in no digest and no key.
     """
 
@@ -39,6 +40,7 @@ class Description:
     classes: tuple[str, ...]
     folds: tuple[int, ...]
     flips: bool = False
+    videos: str = ""
     clips: Mapping[int, int] = field(default_factory=dict, hash=False)
 
     def split_sizes(self, fold: int) -> tuple[int, int]:
@@ -75,36 +77,24 @@ class Source(Protocol):
         """Fills rows of `out` (clips, T, H', W', 3) from the first on; the index says how many are used."""
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """An opened data set of N clips, the frames memory-mapped.
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """N clips of a data set, without their pixels.
 
-    frames   uint8 (N, T, H', W', 3), RGB; H' and W' exceed the clip's H and W by an eighth: training crops at
-             random, testing from the centre.
-    labels   int64 (N,), indices into `classes`.
-    folds    int64 (N,): the fold that tests the clip, -1 for none. A train/test split is folds -1 and 0.
-    ids      unique and stable from run to run and machine to machine.
-    groups   int64 (N,): clips of one group share pixels (a clip and its reverse, a file and its copy), so
-             statistics resample whole groups.
-    unreadable  (path, reason) of every clip left out.
+    labels  int64 (N,), indices into `classes`.
+    folds   int64 (N,): the fold that tests the clip, -1 for none. A train/test split is folds -1 and 0.
+    ids     unique and stable from run to run and machine to machine.
+    groups  int64 (N,): clips of one group share pixels (a clip and its reverse, a file and its copy), so statistics
+            resample whole groups.
     """
 
     name: str
     digest: str
     classes: tuple[str, ...]
-    frames: Frames
     labels: Integers
     folds: Integers
     ids: tuple[str, ...]
     groups: Integers
-    unreadable: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def join(cls, description: Description, frames: Frames, index: ClipIndex) -> Dataset:
-        """The frames and the index of one data set, put together."""
-        labels, folds, groups = (np.array(a, np.int64) for a in (index.labels, index.folds, index.groups))
-        name, digest = description.name, description.digest
-        return cls(name, digest, index.classes, frames, labels, folds, index.ids, groups, index.unreadable)
 
     def split(self, fold: int) -> tuple[Integers, Integers]:
         """Indices of the training clips and of the test clips; raises InputError if `fold` tests no clip."""
@@ -113,3 +103,31 @@ class Dataset:
             known = ", ".join(str(k) for k in np.unique(self.folds) if k != ALWAYS_TRAIN)
             raise InputError(f"fold {fold} does not exist in data set {self.name}: it has {known}")
         return np.flatnonzero(~tested), np.flatnonzero(tested)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Labelled):
+    """An opened data set of stored clips, the frames memory-mapped.
+
+    frames      uint8 (N, T, H', W', 3), RGB; H' and W' exceed the clip's H and W by an eighth: training crops at
+                random, testing from the centre.
+    unreadable  (path, reason) of every clip left out.
+    """
+
+    frames: Frames
+    unreadable: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def join(cls, description: Description, frames: Frames, index: ClipIndex) -> Dataset:
+        """The frames and the index of one data set, put together."""
+        return cls(
+            name=description.name,
+            digest=description.digest,
+            classes=index.classes,
+            labels=np.array(index.labels, np.int64),
+            folds=np.array(index.folds, np.int64),
+            ids=index.ids,
+            groups=np.array(index.groups, np.int64),
+            frames=frames,
+            unreadable=index.unreadable,
+        )

@@ -38,14 +38,38 @@ class SyntheticData(_Spec):
         return self
 
 
-class VideoData(_Spec):
-    """Videos of the user's: a folder of class folders, or a CSV with columns path, label and split or fold.
+class Pack(_Spec):
+    """Frames that are decoded once, scaled and kept in the cache folder, for clips that are drawn anew each time.
 
-    `flips` lets training mirror clips left to right; off unless asked for: left and right may be labels.
+    short_side  in pixels; smaller videos keep their size. One frame takes 3 bytes a pixel as `uint8`, and about a tenth
+                of that as `jpeg` (quality 95), which is slower to read.
     """
 
-    videos: Path
+    short_side: Annotated[int, Field(strict=True, ge=32, le=4096)] = 256
+    format: Literal["uint8", "jpeg"] = "uint8"
+
+
+class _Videos(_Spec):
+    """What all videos have in common.
+
+    flips    lets training mirror clips left to right; off unless asked for: left and right may be labels.
+    decoder  `pyav`, or `torchcodec` (an extra), whose pixels differ a little.
+    pack     frames kept in the cache folder; with `sampling` or `views` only.
+    """
+
     flips: Annotated[bool, Field(strict=True)] = False
+    decoder: Literal["pyav", "torchcodec"] = "pyav"
+    pack: Pack | None = None
+
+    def reading(self) -> dict[str, Any]:
+        """What the pixels of its frames depend on beside the files: what is not at its default."""
+        return self.model_dump(include={"decoder", "pack"}, exclude_defaults=True)
+
+
+class VideoData(_Videos):
+    """Videos of the user's: a folder of class folders, or a CSV with columns path, label and split or fold."""
+
+    videos: Path
 
     @field_validator("videos", mode="before")
     @classmethod
@@ -59,13 +83,13 @@ class VideoData(_Spec):
         return self.model_copy(update={"videos": _absolute(base, self.videos)})
 
 
-class CatalogueData(_Spec):
+class CatalogueData(_Videos):
     """A public data set by its name in the catalogue, listed by its official annotation files.
 
     root         the folder that holds the videos.
     annotations  the folder of the annotation files; None looks in `root`, then in `root`/annotations.
     split        which official split, for a data set that has several.
-    flips        lets training mirror clips left to right; refused where left and right are labels.
+    flips        is refused where left and right are labels.
     broken       the largest share of the listed clips that may be missing or unreadable, from 0 to 1.
     """
 
@@ -73,7 +97,6 @@ class CatalogueData(_Spec):
     root: Path
     annotations: Path | None = None
     split: Annotated[int, Field(strict=True, ge=1)] = 1
-    flips: Annotated[bool, Field(strict=True)] = False
     broken: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.05
 
     @field_validator("catalogue")

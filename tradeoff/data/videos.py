@@ -6,11 +6,11 @@ import hashlib
 import os
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tradeoff.data import processors
 from tradeoff.data.clips import (
@@ -26,6 +26,8 @@ from tradeoff.data.video_lists import VideoClip, check_folds, class_names, few, 
 from tradeoff.digest import digest
 from tradeoff.errors import InputError
 
+VIDEOS_VERSION = 1  # in the digest: to be raised when the same files would be read otherwise
+NOTHING: Mapping[str, Any] = {}
 MISSING = "missing"  # the reason of a listed clip that is not there
 
 Item = TypeVar("Item")
@@ -49,14 +51,16 @@ class VideoSource:
     broken: float = 1.0
 
     @classmethod
-    def find(cls, place: Path, shape: tuple[int, int, int], flips: bool = False) -> VideoSource:
+    def find(
+        cls, place: Path, shape: tuple[int, int, int], flips: bool = False, reading: Mapping[str, Any] = NOTHING
+    ) -> VideoSource:
         """Lists and hashes the videos of a folder of class folders or of a CSV (`list_folder`, `list_csv`).
 
         Raises InputError for whatever is wrong with either. Warns of copies that are tested on and trained on.
         """
         place = Path(os.path.normpath(place.absolute()))
         name = (place if place.is_dir() else place.parent).name or "videos"
-        return cls.of(place, name, list_videos(place), shape, flips)
+        return cls.of(place, name, list_videos(place), shape, flips, reading=reading)
 
     @classmethod
     def of(
@@ -69,8 +73,10 @@ class VideoSource:
         classes: tuple[str, ...] = (),
         missing: tuple[str, ...] = (),
         broken: float = 1.0,
+        reading: Mapping[str, Any] = NOTHING,
     ) -> VideoSource:
-        """Hashes what is listed. `classes`, where an official order is known, else alphabetical."""
+        """Hashes what is listed. `classes`, where an official order is known, else alphabetical; `reading`, what whole
+        videos' pixels depend on beside the files."""
         contents = tuple(in_order(_content, [clip.path for clip in listing], processors()))
         _warn_of_copies(place, listing, contents)
         facts = [[clip.id, clip.label, clip.fold, content] for clip, content in zip(listing, contents, strict=True)]
@@ -78,7 +84,8 @@ class VideoSource:
         identity = digest({"sampling": SAMPLING_VERSION, "shape": shape, "clips": facts, **official})
         folds = tuple(sorted({clip.fold for clip in listing} - {ALWAYS_TRAIN}))
         clips = Counter(clip.fold for clip in listing)
-        description = Description(name, identity, classes or class_names(listing), folds, flips, clips)
+        videos = digest({"videos": VIDEOS_VERSION, "clips": facts, **official, **reading})
+        description = Description(name, identity, classes or class_names(listing), folds, flips, videos, clips)
         return cls(place, listing, contents, shape, description, missing, broken)
 
     @property
@@ -192,17 +199,21 @@ def _warn_of_copies(place: Path, clips: tuple[VideoClip, ...], contents: tuple[s
 # --- decoding many ---
 
 
-def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """Results in the items' order, computed in threads a few items ahead, so that memory stays bounded.
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, depth: int | None = None
+) -> Iterator[Result]:
+    """Results in the items' order, computed in threads `depth` items ahead, by default two a worker.
 
     Threads, because FFmpeg decodes and scales without the interpreter's lock: nothing to pickle, and no process
     to start.
     """
-    with ThreadPoolExecutor(workers) as pool:
-        ahead: deque[Future[Result]] = deque()
+    pool, ahead = ThreadPoolExecutor(workers), deque[Future[Result]]()
+    try:
         for item in items:
             ahead.append(pool.submit(function, item))
-            if len(ahead) > 2 * workers:
+            if len(ahead) > (2 * workers if depth is None else depth):
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -54,7 +54,7 @@ COLUMNS = (
         "test_clips",
         "unreadable",
     ),
-    *("top1", "top1_low", "top1_high", "top5", "interval"),
+    *("top1", "top1_low", "top1_high", "top5", "view_top1", "interval"),
     *("device", "runtime", "precision", "layout", "threads", "batch", "cache", "processes", "steady_processes"),
     *("latency_ms", "latency_low_ms", "latency_high_ms", "latency_interval", "latency_outcome", "load"),
     *("host_ms", "host_low_ms", "host_high_ms", "views", "video_ms", "first_pass_ms", "prepare_s"),
@@ -71,6 +71,7 @@ far the output is from eager float32's, `matrix_fraction` how near the latency i
 matrix product, and `bound` what limits the network on this machine, `compute` or `memory`.
 
 `units` is empty, `gating` false and `width` NaN for what has no such thing: networks that are not the paper's family's.
+`top1` and `top5` are of whole videos, their views averaged; `view_top1` is of single views, where there are several.
 `start_distance` is how far a derived network's features were from its source's before training: at the trunk's end, the
 norm of the difference over the norm of the source's, the mean over trainings; NaN for what was not derived.
 `published` is text, what others measured of the network under a protocol of their own, and not comparable with `top1`.
@@ -198,7 +199,7 @@ class _Accuracy:
             "recipe": self.recipe,
             "recipe_key": about["recipe_key"],
             "start_distance": self.start,
-            "view": f"{view['crop']} crop, {view['views']} view, {view['precision']}",
+            "view": view_words(view),
             "order": about["order"],
             "seeds": len(seeds),
             "folds": len(seeds[0]),
@@ -208,8 +209,32 @@ class _Accuracy:
             "top1_low": interval.low,
             "top1_high": interval.high,
             "top5": top5,
+            "view_top1": float(np.mean([record.measured.get("view_top1", np.nan) for record in records])),
             "interval": interval.method + ("; one training, nothing about others" if len(records) == 1 else ""),
         }
+
+
+def view_words(view: Mapping[str, Any]) -> str:
+    """How a video is seen when it is tested, as a phrase: `10 clips of 64 consecutive frames, 3 crops of ...`."""
+    if "frames" not in view:
+        return f"{view['crop']} crop, {view['views']} view, {view['precision']}"
+    frames, height, width = view["clip"].split("x")
+    clips, crops, kind = view.get("clips", 1), view.get("crops", 1), view["frames"]
+    what = {
+        "all": "all frames",
+        "consecutive": f"{frames} consecutive frames",
+        "segments": f"{frames} frames, one from each equal part",
+        "spread": f"{frames} frames spread over the video",
+    }[kind]
+    stride = f" {view['stride']} apart" if "stride" in view else ""
+    rate = f" at {view['rate']:g} frames a second" if "rate" in view else ""
+    resize = view.get("resize", "an eighth more")
+    scaled = f"short side {resize}" if isinstance(resize, int) else resize
+    scaled = scaled if isinstance(scaled, str) else "x".join(map(str, scaled))
+    many = f"{clips} clips of " if clips > 1 else ""
+    crop = f"{crops} crops" if crops > 1 else "centre crop"
+    count = f", {clips * crops} views averaged" if clips * crops > 1 else ", 1 view"
+    return f"{many}{what}{stride}{rate}, {crop} of {height}x{width} from {scaled}{count}, {view['precision']}"
 
 
 def _complete_seeds(records: list[Record]) -> list[list[Record]]:

@@ -73,6 +73,7 @@ def display_table(table: pd.DataFrame) -> pd.DataFrame:
         "MACs (G)": [_scaled(value, 1e9) for value in table["macs"]],
         "Top-1 % [95 %]": [percent(*row) for row in _rows(table, "top1", "top1_low", "top1_high")],
         "Top-5 %": [percent(value) for value in table["top5"]],
+        **_view_column(table),
         LATENCY_HEADING: latency_cells(table),
         "Seeds": [_scaled(value, 1) for value in table["seeds"]],
     }
@@ -88,6 +89,13 @@ def display_table(table: pd.DataFrame) -> pd.DataFrame:
         parts = [(MISSING, "") if pd.isna(text) else published_parts(text)[:2] for text in table["published"]]
         columns[PUBLISHED] = [f"{numbers} ({protocol})" if protocol else numbers for numbers, protocol in parts]
     return pd.DataFrame(columns, index=table.index)
+
+
+def _view_column(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Accuracy by single views, where a video has several."""
+    if "view_top1" not in table or table["view_top1"].isna().all():
+        return {}
+    return {"Top-1 % by view": [percent(value) for value in table["view_top1"]]}
 
 
 def _rows(table: pd.DataFrame, *columns: str) -> list[list[Any]]:

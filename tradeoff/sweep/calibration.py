@@ -154,7 +154,16 @@ def _noise(description: Description, clip: ClipShape, count: int) -> Dataset:
     frames = random.integers(0, 256, (count, *stored_shape(clip), 3), np.uint8)
     rows = np.arange(count)
     ids = tuple(map(str, rows))
-    return Dataset("noise", "", description.classes, frames, rows % kinds, np.zeros_like(rows), ids, rows)
+    return Dataset(
+        name="noise",
+        digest="",
+        classes=description.classes,
+        labels=rows % kinds,
+        folds=np.zeros_like(rows),
+        ids=ids,
+        groups=rows,
+        frames=frames,
+    )
 
 
 class _LongEnough(Exception):

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from tradeoff.data import Dataset, open_dataset
 from tradeoff.errors import InputError
 from tradeoff.measure.cost import cost
 from tradeoff.measure.environment import provenance
@@ -26,12 +25,11 @@ from tradeoff.networks import build
 from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.statistics import topk_correct
 from tradeoff.records.store import Store, write_atomically
+from tradeoff.sweep.clips import Clips
 from tradeoff.sweep.outcome import Failure, Outcome
 from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
-from tradeoff.training.batches import EpochBatches, evaluation_batches
 from tradeoff.training.epoch_log import EpochLog
-from tradeoff.training.evaluate import VIEW, log_probabilities
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
 from tradeoff.training.resuming import SECONDS, ResumePoint
 from tradeoff.variants import InceptionVariant
@@ -50,8 +48,8 @@ class Engine:
     """Seconds of a training between one saved state and the next."""
 
     def __init__(self, plan: Plan, store: Store, cache: Path, reporter: Reporter) -> None:
-        self.plan, self.store, self.cache, self.reporter = plan, store, cache, reporter
-        self._dataset: Dataset | None = None
+        self.plan, self.store, self.reporter = plan, store, reporter
+        self.clips = Clips(plan, cache, reporter)
         self._spacing = Spacing()
         self._measurers: dict[Kind, Callable[[Measurement], str]] = {
             "cost": self._cost,
@@ -70,8 +68,7 @@ class Engine:
         missing = self.plan.missing(self.store, kinds)
         wanted = [each for each in self.plan.measurements if each.key.kind in kinds]
         outcome = Outcome(present=len({m.key.digest for m in wanted} - {m.key.digest for m in missing}))
-        if any(each.key.kind in ("training", "accuracy") for each in missing):
-            self._open_dataset()
+        self.clips.open({each.key.kind for each in missing})
         failed: set[object] = set()
         self.reporter.plan(missing)
         for measurement in missing:
@@ -121,18 +118,8 @@ class Engine:
         return f"loss {history[-1].loss:.3f}, {history[-1].clips_per_second:.0f} clips/s{away}"
 
     def _fit(self, measurement: Measurement, network: nn.Module, point: ResumePoint) -> list[Progress]:
-        recipe, description, dataset = self.plan.sweep.train, self.plan.description, self._open_dataset()
-        assert recipe and description and measurement.seed is not None
-        batches = EpochBatches(
-            dataset,
-            dataset.split(measurement.fold)[0],
-            self.plan.sweep.shape,
-            recipe.batch,
-            measurement.seed,
-            self.plan.device,
-            description.flips,
-            measurement.variant.scaling,
-        )
+        recipe, batches = self.plan.sweep.train, self.clips.batches(measurement)
+        assert recipe is not None
         log = EpochLog(self.store.root / "logs" / f"{measurement.key.digest}.csv")
 
         def heard(progress: Progress) -> None:
@@ -163,13 +150,9 @@ class Engine:
         weights, variant = self.plan.weights, measurement.variant
         if weights is None or not isinstance(variant, InceptionVariant) or variant == weights.variant:
             return {}
-        dataset = self._open_dataset()
-        few = dataset.split(measurement.fold)[0][:CLIPS_COMPARED]
-        batches = evaluation_batches(
-            dataset, few, self.plan.sweep.shape, len(few), "normal", torch.device("cpu"), variant.scaling
-        )
-        found = distances(weights.network(), network, next(batches))
-        return {"start": {"weights": weights.origin, "clips": len(few), "distances": found}}
+        clips = self.clips.few(measurement, CLIPS_COMPARED)
+        found = distances(weights.network(), network, clips)
+        return {"start": {"weights": weights.origin, "clips": len(clips), "distances": found}}
 
     def _initial_network(self, measurement: Measurement) -> nn.Module:
         assert self.plan.sweep.train is not None and measurement.seed is not None
@@ -190,34 +173,28 @@ class Engine:
                 "this device does not repeat itself, so keep checkpoints (keep: last) or use other results"
             )
         path = self.store.root / "checkpoints" / f"{measurement.key.digest}.{state}.pt"
-        write_atomically(path, checkpoint_bytes(network, measurement.variant, self._open_dataset().classes))
+        write_atomically(path, checkpoint_bytes(network, measurement.variant, self._classes))
         self._write(measurement, {"state": state} | measured, started)
 
     def _evaluate(self, measurement: Measurement) -> str:
-        dataset = self._open_dataset()
         started = time.perf_counter()
-        indices = dataset.split(measurement.fold)[1]
-        log_probs = log_probabilities(
-            self._trained_network(measurement),
-            dataset,
-            indices,
-            self.plan.sweep.shape,
-            order=measurement.order,  # type: ignore[arg-type]
-            device=self.plan.device,
-            pixels=measurement.variant.scaling,
-            report=self.reporter.step,
-        )
-        labels = dataset.labels[indices]
-        measured = {f"top{k}": float(topk_correct(log_probs, labels, k).mean()) for k in (1, 5)}
+        tested_on, tested, unreadable = self.clips.test(measurement, self._trained_network(measurement))
+        labels = tested_on.labels[tested.indices]
+        measured = {f"top{k}": float(topk_correct(tested.log_probabilities, labels, k).mean()) for k in (1, 5)}
         arrays = {
-            "log_probabilities": log_probs,
+            "log_probabilities": tested.log_probabilities,
             "labels": labels.astype(np.int32),
-            "groups": dataset.groups[indices].astype(np.int32),
-            "ids": np.array([dataset.ids[i] for i in indices]),
+            "groups": tested_on.groups[tested.indices].astype(np.int32),
+            "ids": np.array([tested_on.ids[i] for i in tested.indices]),
         }
-        counts = {"clips": len(indices), "unreadable": len(dataset.unreadable)}
+        by_view = ""
+        if (views := self.plan.sweep.plan_of_views) and views.count > 1:
+            measured["view_top1"] = float(tested.views_right.mean())
+            arrays["views_right"] = tested.views_right
+            by_view = f" ({measured['view_top1']:.1%} of single views)"
+        counts = {"clips": len(labels), "unreadable": unreadable}
         self._write(measurement, measured | counts, started, arrays)
-        return f"top-1 {measured['top1']:.1%}, top-5 {measured['top5']:.1%} of {len(indices)} clips"
+        return f"top-1 {measured['top1']:.1%}{by_view}, top-5 {measured['top5']:.1%} of {len(labels)} clips"
 
     def _trained_network(self, measurement: Measurement) -> nn.Module:
         if measurement.training is None:
@@ -259,7 +236,7 @@ class Engine:
             about |= {"data": description.name, "fold": measurement.fold, "seed": measurement.seed}
             about |= self._origin()
         if measurement.key.kind == "accuracy":
-            about |= {"order": measurement.order, "view": VIEW}
+            about |= {"order": measurement.order, "view": self.plan.view}
         return about
 
     def _origin(self) -> dict[str, Any]:
@@ -277,12 +254,10 @@ class Engine:
     def _made(self, seconds: float) -> dict[str, Any]:
         return provenance(self.plan.device) | {"seconds": round(seconds, 3)}
 
-    def _open_dataset(self) -> Dataset:
-        if self._dataset is None:
-            assert self.plan.sweep.data is not None
-            self._dataset = open_dataset(self.plan.sweep.data, self.plan.sweep.shape, self.cache, self.reporter.data)
-            self.reporter.opened(self._dataset)
-        return self._dataset
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        assert self.plan.description is not None
+        return self.plan.description.classes
 
     def _drop_checkpoints(self) -> None:
         """`keep: none`: a checkpoint goes once no accuracy of this plan waits for it."""

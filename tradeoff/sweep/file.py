@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from tradeoff.clip_shape import ClipShape
+from tradeoff.data.sampling import Sampling, Views
 from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoData
 from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyAxes
@@ -92,6 +93,10 @@ class Sweep(BaseModel):
     Without `data`, or with `train: none` and no `weights`, only cost and latency are measured. `train: none` with
     `weights` (a known name or a file) evaluates them as they are; `weights` with a recipe starts each training from
     them. `derive` allows variants that the weights are not of: each starts as near to them as it gets.
+
+    `sampling` draws training clips from whole videos, and `views` says how videos are tested (by default as `sampling`
+    has it, once, from the middle); either may be a name, as in `sampling: paper`. Without both, clips are spread evenly
+    over a video and stored once.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -101,6 +106,8 @@ class Sweep(BaseModel):
     width: float = Field(1.0, strict=True)
     clip: str = "16x64x64"
     data: DataSpec | None = None
+    sampling: Sampling | None = None
+    views: Views | None = None
     classes: int | None = Field(None, ge=1, strict=True)
     train: Annotated[Recipe | None, BeforeValidator(_none)] = Recipe()
     weights: str | None = None
@@ -139,9 +146,28 @@ class Sweep(BaseModel):
             raise ValueError("classes is given beside data: leave it out, the data set knows its classes")
         if self.weights is not None and self.data is None:
             raise ValueError("weights is given without data: name the data that they are evaluated or trained on")
+        self._check_sampling()
         if self.derive and self.weights is None:
             raise ValueError("derive is given without weights: name the weights to derive the variants from")
         return self
+
+    def _check_sampling(self) -> None:
+        for key, value in (("sampling", self.sampling), ("views", self.views)):
+            if value is not None and (self.data is None or isinstance(self.data, SyntheticData)):
+                raise ValueError(f"{key} is given without videos: leave it out, or name videos or a catalogue in data")
+            if value is not None:
+                value.check_clip(self.shape, key)
+        whole = self.sampling is not None or self.views is not None
+        if not (whole or self.data is None or isinstance(self.data, SyntheticData)) and self.data.reading():
+            key = next(iter(self.data.reading()))
+            raise ValueError(f"data.{key} is for clips drawn from whole videos: give sampling or views too")
+
+    @property
+    def plan_of_views(self) -> Views | None:
+        """How videos are tested: as `views` says, or once as training clips are drawn; None for stored clips."""
+        if self.views is None and self.sampling is not None:
+            return Views(**self.sampling.fields())
+        return self.views
 
     @property
     def shape(self) -> ClipShape:
@@ -214,6 +240,8 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "": Sweep,
     "train": Recipe,
     "latency": LatencyAxes,
+    "sampling": Sampling,
+    "views": Views,
     "data.synthetic": SyntheticData,
     "data.videos": VideoData,
     "data.catalogue": CatalogueData,

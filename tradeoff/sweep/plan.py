@@ -31,6 +31,7 @@ from tradeoff.records.keys import (
 )
 from tradeoff.records.store import Store
 from tradeoff.sweep.file import Sweep
+from tradeoff.training.batches import Order
 from tradeoff.training.evaluate import VIEW
 from tradeoff.variants import Variant
 from tradeoff.weights.checkpoints import Weights, open_weights
@@ -47,7 +48,7 @@ class Measurement:
     variant: Variant
     seed: int | None = None
     fold: int = 0
-    order: str = "normal"
+    order: Order = "normal"
     replicate: int = 0
     training: Key | None = None
     protocol: LatencyProtocol | None = None
@@ -125,7 +126,26 @@ class Plan:
     def recipe(self) -> Fields:
         assert self.sweep.train is not None and self.description is not None
         flips: Fields = {"flips": True} if self.description.flips else {}
-        return {**self.sweep.train.fields(self.precision), **flips}
+        drawn: Fields = {"sampling": self.sweep.sampling.fields()} if self.sweep.sampling else {}
+        return {**self.sweep.train.fields(self.precision), **flips, **drawn}
+
+    @cached_property
+    def view(self) -> Fields:
+        """The view plan as a key and a record have it."""
+        views = self.sweep.plan_of_views
+        return VIEW if views is None else {**views.fields(), "clip": self.sweep.clip, "precision": VIEW["precision"]}
+
+    @property
+    def trained_on(self) -> str:
+        """The digest of what trainings are given: stored clips, or whole videos."""
+        assert self.description is not None
+        return self.description.videos if self.sweep.sampling else self.description.digest
+
+    @property
+    def tested_on(self) -> str:
+        """The digest of what accuracies are of: stored clips, or whole videos."""
+        assert self.description is not None
+        return self.description.videos if self.sweep.plan_of_views else self.description.digest
 
     @cached_property
     def recipe_key(self) -> str:
@@ -185,11 +205,10 @@ class Plan:
                 yield from self._views(source, variant, None, fold, None)
 
     def _training(self, variant: Variant, seed: int, fold: int) -> Measurement:
-        assert self.description is not None
         key = training_key(
             variant.fields(),
             self.sweep.clip,
-            self.description.digest,
+            self.trained_on,
             fold,
             self.recipe,
             torch.get_num_threads(),
@@ -201,9 +220,8 @@ class Plan:
     def _views(
         self, source: Fields, variant: Variant, seed: int | None, fold: int, training: Key | None
     ) -> Iterator[Measurement]:
-        assert self.description is not None
         for order in self.sweep.orders:
-            key = accuracy_key(source, self.description.digest, fold, VIEW, order)
+            key = accuracy_key(source, self.tested_on, fold, self.view, order)
             yield Measurement(key, variant, seed, fold, order, training=training)
 
     def _latencies(self) -> Iterator[Measurement]:

@@ -9,7 +9,6 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tradeoff.data import Dataset
 from tradeoff.records.keys import Kind
 from tradeoff.sweep.plan import Measurement
 from tradeoff.training.fit import Progress as Training
@@ -93,13 +92,13 @@ class Reporter:
         self.bars.update(self.stage, description="  data", total=total, completed=done, visible=True, note="clips")
         self._line("data", f"{done}/{total} clips")
 
-    def opened(self, dataset: Dataset) -> None:
-        """The data set is there; says which videos it lacks."""
-        for path, reason in dataset.unreadable[:_SHOWN]:
+    def opened(self, unreadable: Sequence[tuple[str, str]], videos: int) -> None:
+        """The data set is there; says which of its videos it lacks."""
+        for path, reason in unreadable[:_SHOWN]:
             self._print(f"left out {path}: {reason}", style="yellow")
-        if lost := len(dataset.unreadable):
+        if lost := len(unreadable):
             more = f"; {lost - _SHOWN} are not named here" if lost > _SHOWN else ""
-            self._print(f"{lost} of {lost + len(dataset.ids)} videos are missing or unreadable{more}")
+            self._print(f"{lost} of {videos} videos are missing or unreadable{more}")
 
     def _advance(self, share: float, note: str) -> None:
         self.bars.update(self.stage, completed=share, note=note)

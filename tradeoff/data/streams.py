@@ -1,0 +1,73 @@
+"""Videos that are decoded as they are needed, rather than stored as clips."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tradeoff.data.clips import Labelled
+from tradeoff.data.readers import Unreadable, VideoReader
+from tradeoff.data.video_lists import VideoClip
+from tradeoff.data.videos import MISSING, VideoSource, check_share
+
+
+class Losses:
+    """Which videos turned out unreadable, and why; heard from several threads."""
+
+    def __init__(self, place: Path, missing: tuple[str, ...], total: int, broken: float) -> None:
+        self.place, self.missing, self.total, self.broken = place, len(missing), total, broken
+        self._lock, self._reasons = threading.Lock(), dict.fromkeys(missing, MISSING)
+
+    def add(self, name: str, reason: str) -> None:
+        """Raises InputError as soon as more than the share `broken` of all videos is lost."""
+        with self._lock:
+            self._reasons[name] = reason
+            check_share(self.place, self.listed, self.total, self.broken)
+
+    @property
+    def listed(self) -> tuple[tuple[str, str], ...]:
+        """Ids with reasons."""
+        return tuple(self._reasons.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSet(Labelled):
+    """N videos of a data set; `open` gives a reader of one, `losses` hears of those that cannot be read."""
+
+    clips: tuple[VideoClip, ...]
+    opener: Callable[[VideoClip], VideoReader]
+    losses: Losses = field(compare=False)
+
+    def open(self, index: int) -> VideoReader:
+        """A reader of one video, to be closed; raises Unreadable."""
+        return self.opener(self.clips[index])
+
+    def lose(self, index: int, reason: Unreadable) -> None:
+        """One video cannot be read; raises InputError where too many cannot."""
+        self.losses.add(self.ids[index], str(reason))
+
+    @property
+    def unreadable(self) -> tuple[tuple[str, str], ...]:
+        """(id, reason) of every video that is missing or turned out unreadable so far."""
+        return self.losses.listed
+
+
+def video_set(source: VideoSource, opener: Callable[[VideoClip], VideoReader]) -> VideoSet:
+    """What a source lists, none of it opened yet."""
+    description, groups = source.description, dict[str, int]()
+    return VideoSet(
+        name=description.name,
+        digest=description.videos,
+        classes=description.classes,
+        labels=np.array([description.classes.index(clip.label) for clip in source.listing], np.int64),
+        folds=np.array([clip.fold for clip in source.listing], np.int64),
+        ids=tuple(clip.id for clip in source.listing),
+        groups=np.array([groups.setdefault(content, len(groups)) for content in source.contents], np.int64),
+        clips=source.listing,
+        opener=opener,
+        losses=Losses(source.place, source.missing, source.clips, source.broken),
+    )

@@ -1,0 +1,112 @@
+"""The clips that a plan's trainings and tests are given: stored ones, or drawn from whole videos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tradeoff.data import Dataset, SyntheticData, open_dataset, open_videos, processors
+from tradeoff.data.clips import Labelled
+from tradeoff.data.streams import VideoSet
+from tradeoff.sweep.plan import Measurement, Plan
+from tradeoff.sweep.progress import Reporter
+from tradeoff.training.batches import EpochBatches, TrainingBatches, evaluation_batches
+from tradeoff.training.evaluate import Tested, log_probabilities, see_videos
+from tradeoff.training.streams import VideoBatches
+
+
+class Clips:
+    """Opens what is asked for once: the stored clips, the videos, or both."""
+
+    def __init__(self, plan: Plan, cache: Path, reporter: Reporter) -> None:
+        self.plan, self.cache, self.reporter = plan, cache, reporter
+        self._stored: Dataset | None = None
+        self._videos: VideoSet | None = None
+
+    def open(self, kinds: set[str]) -> None:
+        """What measurements of those kinds need. Raises InputError for data that cannot be used."""
+        sweep = self.plan.sweep
+        if "training" in kinds:
+            self._open_videos() if sweep.sampling else self._open_stored()
+        if "accuracy" in kinds:
+            self._open_videos() if sweep.plan_of_views else self._open_stored()
+
+    def batches(self, measurement: Measurement) -> TrainingBatches:
+        """What a training is given, in its own random order."""
+        sweep, description = self.plan.sweep, self.plan.description
+        assert sweep.train is not None and description is not None and measurement.seed is not None
+        device, pixels, flips = self.plan.device, measurement.variant.scaling, description.flips
+        rest = (sweep.train.batch, measurement.seed, device, flips, pixels)
+        if sweep.sampling is None:
+            stored = self._open_stored()
+            return EpochBatches(stored, stored.split(measurement.fold)[0], sweep.shape, *rest)
+        videos = self._open_videos()
+        indices = videos.split(measurement.fold)[0]
+        return VideoBatches(videos, indices, sweep.shape, sweep.sampling, *rest, workers=processors())
+
+    def few(self, measurement: Measurement, count: int) -> Tensor:
+        """Training clips to compare networks on, (count, 3, T, H, W) on the CPU: stored ones are the first."""
+        sweep, device, pixels = self.plan.sweep, torch.device("cpu"), measurement.variant.scaling
+        if sweep.sampling is None:
+            stored = self._open_stored()
+            indices = stored.split(measurement.fold)[0][:count]
+            return next(evaluation_batches(stored, indices, sweep.shape, count, "normal", device, pixels))
+        videos = self._open_videos()
+        indices = videos.split(measurement.fold)[0]
+        drawn = VideoBatches(
+            videos, indices, sweep.shape, sweep.sampling, count, 0, device, pixels=pixels, workers=processors()
+        )
+        return next(drawn.epoch())[0]
+
+    def test(self, measurement: Measurement, network: nn.Module) -> tuple[Labelled, Tested, int]:
+        """What the network says about the fold's test clips; the set that they are of; how many could not be read."""
+        sweep, views = self.plan.sweep, self.plan.sweep.plan_of_views
+        device, pixels = self.plan.device, measurement.variant.scaling
+        if views is None:
+            stored = self._open_stored()
+            indices = stored.split(measurement.fold)[1]
+            outputs = log_probabilities(
+                network,
+                stored,
+                indices,
+                sweep.shape,
+                order=measurement.order,
+                device=device,
+                pixels=pixels,
+                report=self.reporter.step,
+            )
+            right = (outputs.argmax(axis=1) == stored.labels[indices]).astype(np.float32)
+            return stored, Tested(indices, outputs, right), len(stored.unreadable)
+        videos = self._open_videos()
+        indices = videos.split(measurement.fold)[1]
+        tested = see_videos(
+            network,
+            videos,
+            indices,
+            sweep.shape,
+            views,
+            order=measurement.order,
+            device=device,
+            pixels=pixels,
+            workers=processors(),
+            report=self.reporter.step,
+        )
+        return videos, tested, videos.losses.missing + len(indices) - len(tested.indices)
+
+    def _open_stored(self) -> Dataset:
+        if self._stored is None:
+            assert self.plan.sweep.data is not None
+            self._stored = open_dataset(self.plan.sweep.data, self.plan.sweep.shape, self.cache, self.reporter.data)
+            self.reporter.opened(self._stored.unreadable, len(self._stored.ids) + len(self._stored.unreadable))
+        return self._stored
+
+    def _open_videos(self) -> VideoSet:
+        if self._videos is None:
+            data = self.plan.sweep.data
+            assert data is not None and not isinstance(data, SyntheticData)
+            self._videos = open_videos(data, self.plan.sweep.shape, self.cache, self.reporter.data)
+            self.reporter.opened(self._videos.unreadable, len(self._videos.ids) + self._videos.losses.missing)
+        return self._videos

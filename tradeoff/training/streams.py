@@ -1,0 +1,145 @@
+"""From videos to batches, decoded in threads ahead of the network that takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tradeoff.clip_shape import ClipShape
+from tradeoff.data.clips import Frames
+from tradeoff.data.readers import Unreadable
+from tradeoff.data.sampling import Sampling, Views
+from tradeoff.data.streams import VideoSet
+from tradeoff.data.videos import in_order
+from tradeoff.networks.pixels import to_network
+from tradeoff.training.batches import Indices, Order
+from tradeoff.variants.base import Pixels
+
+TRIES = 100
+"""Videos that are tried in the place of one that cannot be read: far more than a share of broken ones allows."""
+
+
+class VideoBatches:
+    """Epochs of clips drawn from videos at random, in random order.
+
+    What is random of a clip depends on the seed, the epoch and the clip's place in it, and on nothing else: neither the
+    number of threads nor where a training was stopped changes it. A video that cannot be read is counted, and another
+    one takes its place.
+    """
+
+    def __init__(
+        self,
+        videos: VideoSet,
+        indices: Indices,
+        clip: ClipShape,
+        sampling: Sampling,
+        batch: int,
+        seed: int,
+        device: torch.device,
+        flips: bool = False,
+        pixels: Pixels = "unit",
+        *,
+        workers: int,
+    ) -> None:
+        self.videos, self.indices, self.clip, self.sampling = videos, indices, clip, sampling
+        self.batch, self.seed, self.device = min(batch, len(indices)), seed, device
+        self.flips, self.pixels = flips, pixels
+        self.workers, self.classes = workers, len(videos.classes)
+        self.count = len(indices) // self.batch
+        """How many batches an epoch has: the last incomplete one is dropped unless it is the only one."""
+        self.number = 0
+        """Which epoch is under way, from 1."""
+        self.position = self.count
+        """How many of its batches were taken; at first, and after an epoch, all of them."""
+
+    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """What is left of the epoch under way, or all of a new one: (clips, labels)."""
+        if self.position == self.count:
+            self.number, self.position = self.number + 1, 0
+        places = range(self.position * self.batch, self.count * self.batch)
+        # Two batches ahead: one is ready when the step that is under way ends, and the next begun.
+        clips = in_order(partial(self._drawn, self._order()), places, self.workers, depth=2 * self.batch)
+        while self.position < self.count:
+            drawn = [next(clips) for _ in range(self.batch)]
+            self.position += 1
+            labels = torch.from_numpy(self.videos.labels[[index for index, _ in drawn]])
+            yield (
+                to_network(np.stack([pixels for _, pixels in drawn]), self.device, self.pixels),
+                labels.to(self.device),
+            )
+
+    def _order(self) -> Indices:
+        return np.random.default_rng((self.seed, self.number)).permutation(self.indices)
+
+    def _drawn(self, order: Indices, place: int) -> tuple[int, Frames]:
+        random, index = np.random.default_rng((self.seed, self.number, place)), int(order[place])
+        for _ in range(TRIES):
+            try:
+                return index, self._crop(index, random)
+            except Unreadable as reason:
+                self.videos.lose(index, reason)
+                index = int(random.choice(self.indices))
+        raise RuntimeError(f"none of {TRIES} videos that were tried could be read: {self.videos.unreadable[-1]}")
+
+    def _crop(self, index: int, random: np.random.Generator) -> Frames:
+        with self.videos.open(index) as reader:
+            rows = self.sampling.training_frames(reader.times, self.clip.frames, random)
+            size = self.sampling.size(reader.height, reader.width, self.clip)
+            top = int(random.integers(size[0] - self.clip.height + 1))
+            left = int(random.integers(size[1] - self.clip.width + 1))
+            frames: Frames = reader.read(rows, size)
+            crop = frames[:, top : top + self.clip.height, left : left + self.clip.width]
+            return crop[:, :, ::-1] if self.flips and random.random() < 0.5 else crop
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the epoch stands; all that is random follows from it."""
+        return {"number": self.number, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Go on where `state_dict` was taken."""
+        self.number, self.position = state["number"], state["position"]
+
+
+@dataclass(frozen=True)
+class VideoViews:
+    """The views of one video, uint8 (views, T, H, W, 3); `index` is the video's in its set."""
+
+    index: int
+    pixels: Frames
+
+
+def video_views(
+    videos: VideoSet, indices: Indices, clip: ClipShape, views: Views, order: Order, *, workers: int
+) -> Iterator[VideoViews | None]:
+    """The views of each video in the order of `indices`; None where one cannot be read, which is counted.
+
+    `reversed` shows each clip's last frame first. Raises InputError where too many cannot be read.
+    """
+
+    def seen(index: int) -> VideoViews | None:
+        try:
+            return VideoViews(index, _views(videos, index, clip, views, order))
+        except Unreadable as reason:
+            videos.lose(index, reason)
+            return None
+
+    return in_order(seen, (int(index) for index in indices), workers)
+
+
+def _views(videos: VideoSet, index: int, clip: ClipShape, views: Views, order: Order) -> Frames:
+    with videos.open(index) as reader:
+        rows = views.clip_frames(reader.times, clip.frames)
+        size = views.size(reader.height, reader.width, clip)
+        wanted, places = np.unique(rows, return_inverse=True)
+        frames = reader.read(wanted, size)
+    places = places.reshape(rows.shape)
+    places = places[:, ::-1] if order == "reversed" else places
+    height, width = clip.height, clip.width
+    crops = [frames[:, top : top + height, left : left + width] for top, left in views.corners(size, clip)]
+    return np.stack([crop[each] for each in places for crop in crops])
