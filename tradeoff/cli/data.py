@@ -111,6 +111,10 @@ def data_check(
     missing: Annotated[
         Path | None, typer.Option("--missing", help="Write the ids of missing and unreadable clips here, one a line.")
     ] = None,
+    decode: Annotated[
+        bool,
+        typer.Option("--decode", help="Decode every frame, not the first alone: slow, and finds all that is broken."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check that every clip of the official lists is there, opens and has a first frame; exit code 1 where not.
@@ -123,7 +127,7 @@ def data_check(
     if missing is not None and (missing.is_dir() or not missing.absolute().parent.is_dir()):  # before hours of checking
         raise InputError(f"list of missing clips {missing} cannot be written: give a file in a folder that exists")
     with _progress("checking") as progress:
-        report = check(entry_of(entry), root, annotations, split, workers, progress)
+        report = check(entry_of(entry), root, annotations, split, workers, progress, whole=decode)
     if missing is not None:
         _write_ids(missing, report)
     if as_json:

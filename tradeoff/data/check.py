@@ -118,25 +118,30 @@ def check(
     split: int = 1,
     workers: int | None = None,
     progress: Progress = lambda done, total: None,
+    whole: bool = False,
 ) -> Report:
-    """Looks for every clip that the official lists name, opens it and decodes its first frame.
+    """Looks for every clip that the official lists name, opens it and decodes its first frame, or `whole` clips.
 
-    What is broken after the first frame is found only by decoding: a sweep lists that. `workers` threads, by default
-    as many as there are processors; `progress(done, total)` is called in this thread. Raises InputError for a missing
-    root and for annotations that are missing or wrong.
+    What is broken after the first frame is found only by decoding everything. `workers` threads, by default as many as
+    there are processors; `progress(done, total)` is called in this thread. Raises InputError for a missing root and for
+    annotations that are missing or wrong.
     """
+
+    def look(path: Path | None) -> Probe | Unreadable | None:
+        return _probe(path, entry.rate, whole)
+
     listing = entry.listing(root, annotations, split)
     locator, probes = Locator(root, entry.frames), []
     paths = [locator.find(item) for item in listing.items]
-    for done, found in enumerate(in_order(lambda path: _probe(path, entry.rate), paths, workers or processors()), 1):
+    for done, found in enumerate(in_order(look, paths, workers or processors()), 1):
         probes.append(found)
         progress(done, len(paths))
     return _report(entry, root, split, listing, probes)
 
 
-def _probe(path: Path | None, rate: float | None) -> Probe | Unreadable | None:
+def _probe(path: Path | None, rate: float | None, whole: bool) -> Probe | Unreadable | None:
     try:
-        return None if path is None else probe(path, rate)
+        return None if path is None else probe(path, rate, whole)
     except Unreadable as reason:
         return reason
 

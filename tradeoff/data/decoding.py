@@ -1,11 +1,13 @@
-"""The frames of one video file.
+"""The frames of one video file, decoded from the first to the last.
 
 A clip is T frames spread evenly over the whole video, upright, scaled to cover H'xW' and cropped at the centre.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -31,7 +33,31 @@ SCALING = (
 
 
 class Unreadable(Exception):
-    """A video without a frame to show; the message is the reason."""
+    """A video, or a frame of one, that cannot be shown; the message is the reason."""
+
+
+@contextmanager
+def unreadable_where_broken() -> Iterator[None]:
+    """Turns what FFmpeg and the file system raise into Unreadable, with their reason and without the path."""
+    try:
+        yield
+    except (FFmpegError, OSError, ValueError) as error:
+        raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[InputContainer, av.VideoStream]]:
+    """A video and its picture stream, to be decoded by one thread: the clips run in parallel already.
+
+    Raises Unreadable, for what goes wrong inside the block too.
+    """
+    with unreadable_where_broken():
+        if path.stat().st_size == 0:
+            raise Unreadable("the file is empty")
+        with av.open(path) as container:
+            stream = video_stream(container)
+            stream.codec_context.thread_count = 1
+            yield container, stream
 
 
 def sampled_indices(total: int, frames: int) -> Integers:
@@ -53,15 +79,10 @@ def decode(path: Path, shape: tuple[int, int, int], sampling: Sampling = sampled
 
     Raises Unreadable, with the reason, for a file that is broken anywhere: what follows would not be evenly spread.
     """
-    try:
-        if path.stat().st_size == 0:
-            raise Unreadable("the file is empty")
-        expected = _count_packets(path)
-        clip, found = _pick(path, expected, shape, sampling)
-        if found != expected:  # a packet may hold no frame, or more than one
-            clip, found = _pick(path, found, shape, sampling)
-    except (FFmpegError, OSError, ValueError) as error:
-        raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
+    expected = _count_packets(path)
+    clip, found = _pick(path, expected, shape, sampling)
+    if found != expected:  # a packet may hold no frame, or more than one
+        clip, found = _pick(path, found, shape, sampling)
     if found == 0:
         raise Unreadable("no frames")
     return clip
@@ -69,8 +90,8 @@ def decode(path: Path, shape: tuple[int, int, int], sampling: Sampling = sampled
 
 def _count_packets(path: Path) -> int:
     """Frames as far as the packets tell: files' own counts are often missing and sometimes wrong."""
-    with av.open(path) as container:
-        return sum(1 for packet in container.demux(video_stream(container)) if packet.size)
+    with opened(path) as (container, stream):
+        return sum(1 for packet in container.demux(stream) if packet.size)
 
 
 def _pick(path: Path, total: int, shape: tuple[int, int, int], sampling: Sampling) -> tuple[Frames, int]:
@@ -78,9 +99,7 @@ def _pick(path: Path, total: int, shape: tuple[int, int, int], sampling: Samplin
     wanted = sampling(total, shape[0])
     clip = np.zeros((*shape, 3), np.uint8)
     found = 0
-    with av.open(path) as container:
-        stream = video_stream(container)
-        stream.codec_context.thread_count = 1  # the clips run in parallel already
+    with opened(path) as (container, stream):
         scaler, pixel = VideoReformatter(), float(stream.sample_aspect_ratio or 1)
         for frame in container.decode(stream):
             rows = np.flatnonzero(wanted == found)
@@ -106,28 +125,56 @@ def fit(frame: av.VideoFrame, scaler: VideoReformatter, pixel: float, size: tupl
 
     `pixel` is the width of a pixel over its height.
     """
-    turned, mirrored, flipped = _orientation(frame)
-    height, width = size[::-1] if turned else size
+    stand = Orientation.of(frame)
+    height, width = stand.swapped(size)
     scale = max(width / (frame.width * pixel), height / frame.height)
-    cover = max(width, round(frame.width * pixel * scale)), max(height, round(frame.height * scale))
-    scaled = scaler.reformat(frame, *cover, format="rgb24", interpolation=SCALING, threads=1)
-    image: Frames = np.asarray(scaled.to_ndarray(), np.uint8)
+    cover = max(height, round(frame.height * scale)), max(width, round(frame.width * pixel * scale))
+    image = _scaled(frame, scaler, cover)
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    image = image[top : top + height, left : left + width]
-    image = image.swapaxes(0, 1) if turned else image
-    return image[:: -1 if flipped else 1, :: -1 if mirrored else 1]
+    return stand.upright(image[top : top + height, left : left + width])
 
 
-def _orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
-    """How to stand the frame upright: swap its axes, then mirror left to right, then flip top to bottom.
+def stretch(frame: av.VideoFrame, scaler: VideoReformatter, size: tuple[int, int]) -> Frames:
+    """The whole frame upright, uint8 (height, width, 3) for (height, width) = `size`, whatever its shape was."""
+    stand = Orientation.of(frame)
+    return stand.upright(_scaled(frame, scaler, stand.swapped(size)))
 
-    From the display matrix that cameras write: x' = a x + c y, y' = b x + d y, stored as rows (a, b, u),
-    (c, d, v), (x, y, w). It says mirrored as well as rotated, which PyAV's `rotation` does not (it makes a mirror
-    image a half turn); an angle between right ones is rounded.
-    """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if not isinstance(matrix, SideData):
-        return False, False, False
-    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
-    turned = abs(b) > abs(a)
-    return turned, (c if turned else a) < 0, (b if turned else d) < 0
+
+def _scaled(frame: av.VideoFrame, scaler: VideoReformatter, size: tuple[int, int]) -> Frames:
+    """The frame as it is stored, in RGB, scaled to (height, width) = `size`."""
+    scaled = scaler.reformat(frame, size[1], size[0], format="rgb24", interpolation=SCALING, threads=1)
+    image: Frames = np.asarray(scaled.to_ndarray(), np.uint8)
+    return image
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How to stand a frame upright: swap its axes, then mirror left to right, then flip top to bottom."""
+
+    turned: bool = False
+    mirrored: bool = False
+    flipped: bool = False
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Orientation:
+        """From the display matrix that cameras write: x' = a x + c y, y' = b x + d y, stored as rows (a, b, u),
+        (c, d, v), (x, y, w).
+
+        It says mirrored as well as rotated, which PyAV's `rotation` does not (it makes a mirror image a half turn);
+        an angle between right ones is rounded.
+        """
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        if not isinstance(matrix, SideData):
+            return cls()
+        a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+        turned = abs(b) > abs(a)
+        return cls(turned, (c if turned else a) < 0, (b if turned else d) < 0)
+
+    def swapped(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(Height, width) of an upright frame as it is stored, or the other way round."""
+        return size[::-1] if self.turned else size
+
+    def upright(self, image: Frames) -> Frames:
+        """The stored (height, width, 3) stood upright, without a copy."""
+        image = image.swapaxes(0, 1) if self.turned else image
+        return image[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1]

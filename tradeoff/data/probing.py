@@ -1,4 +1,4 @@
-"""What a clip is, without decoding more than its first frame."""
+"""What a clip is, and whether it can be decoded."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer
-from av.error import FFmpegError
 
-from tradeoff.data.decoding import Unreadable, video_stream
+from tradeoff.data.decoding import Unreadable, opened
 from tradeoff.data.frame_folders import frame_files, read_frame
+from tradeoff.data.readers import open_video
+
+LEAST = (8, 8)  # height and width of frames that nobody looks at
 
 
 @dataclass(frozen=True)
@@ -29,28 +32,26 @@ class Probe:
     codec: str
 
 
-def probe(path: Path, rate: float | None = None) -> Probe:
+def probe(path: Path, rate: float | None = None, whole: bool = False) -> Probe:
     """Opens a video and decodes its first frame; of a folder of JPEGs counts the files and reads the first.
 
-    `rate` is that at which the frames of a folder were taken. Raises Unreadable with the reason.
+    `whole` decodes every frame. `rate` is that at which the frames of a folder were taken. Raises Unreadable with the
+    reason.
     """
-    return _probe_folder(path, rate) if path.is_dir() else _probe_video(path)
+    found = _probe_folder(path, rate) if path.is_dir() else _probe_video(path)
+    if whole:
+        with open_video(path) as reader:
+            reader.read(np.arange(reader.count), LEAST)
+    return found
 
 
 def _probe_video(path: Path) -> Probe:
-    try:
-        if path.stat().st_size == 0:
-            raise Unreadable("the file is empty")
-        with av.open(path) as container:
-            stream = video_stream(container)
-            stream.codec_context.thread_count = 1  # the files are probed in parallel already
-            frame = next(container.decode(stream), None)
-            if frame is None:
-                raise Unreadable("no frames")
-            rate = float(stream.average_rate) if stream.average_rate else None
-            return Probe(_seconds(container, stream), rate, frame.width, frame.height, stream.codec_context.name)
-    except (FFmpegError, OSError, ValueError) as error:
-        raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
+    with opened(path) as (container, stream):
+        frame = next(container.decode(stream), None)
+        if frame is None:
+            raise Unreadable("no frames")
+        rate = float(stream.average_rate) if stream.average_rate else None
+        return Probe(_seconds(container, stream), rate, frame.width, frame.height, stream.codec_context.name)
 
 
 def _seconds(container: InputContainer, stream: av.VideoStream) -> float | None:
