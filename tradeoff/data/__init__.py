@@ -70,13 +70,15 @@ def open_videos(spec: VideoData | CatalogueData, clip: ClipShape, cache: Path, p
     `progress(done, total)` is called as videos are packed. Raises InputError for videos that cannot be listed, for more
     missing or unreadable ones than the spec allows, and for an unusable cache folder.
     """
+    from tradeoff.data.catalogue import entry_of
     from tradeoff.data.readers import open_video
     from tradeoff.data.streams import video_set
     from tradeoff.data.videos import VideoSource
 
     source = _source(spec, clip)
     assert isinstance(source, VideoSource)
-    videos = video_set(source, lambda clip: open_video(clip.path, spec.decoder))
+    rate = entry_of(spec.catalogue).rate if isinstance(spec, CatalogueData) else None
+    videos = video_set(source, lambda clip: open_video(clip.path, spec.decoder, rate))
     if spec.pack is None:
         return videos
     from tradeoff.data.packed import pack

@@ -15,7 +15,6 @@ import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 
 import av
 import numpy as np
@@ -24,7 +23,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tradeoff.data.clips import Frames, Integers, Progress
-from tradeoff.data.readers import Unreadable, VideoReader
+from tradeoff.data.decoding import Unreadable, stretch
+from tradeoff.data.readers import VideoReader
+from tradeoff.data.readers.base import Reader
 from tradeoff.data.specs import Pack
 from tradeoff.data.streams import VideoSet
 from tradeoff.data.video_lists import VideoClip
@@ -51,8 +52,8 @@ class _Head:
     ends: list[int]
 
 
-class PackedReader:
-    """A reader of one packed video. Frames kept as `uint8` are not copied before they are used."""
+class PackedReader(Reader):
+    """A reader of one packed video. Frames kept as `uint8` are mapped into memory: only what is looked at is read."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -60,41 +61,38 @@ class PackedReader:
         except (OSError, ValueError) as error:
             raise Unreadable(f"the packed frames {path} cannot be read ({error})") from error
         self._start, head = _read_head(path, self._bytes)
-        self.height, self.width, self._ends, self._format = head.height, head.width, head.ends, head.format
-        self.times: NDArray[np.float64] = np.array(head.times)
-        self.count = len(self.times)
         if self._start + head.ends[-1] + _DIGEST != len(self._bytes):
             raise Unreadable(f"the packed frames {path} are cut short: delete the file to have it packed again")
+        super().__init__(np.array(head.times), (head.height, head.width))
+        self._ends, self._format = head.ends, head.format
 
-    def __enter__(self) -> PackedReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Views of the frames stay good."""
         del self._bytes
 
-    def read(self, indices: Integers, size: tuple[int, int]) -> Frames:
-        """uint8 (len(indices), H, W, 3), scaled to (H, W) = `size` where they are kept in another."""
-        frames = self._uint8(indices) if self._format == "uint8" else self._jpeg(indices)
+    def _read(self, numbers: Integers, size: tuple[int, int]) -> Frames:
+        frames = self._uint8(numbers) if self._format == "uint8" else self._jpegs(numbers)
         return frames if size == (self.height, self.width) else _scaled(frames, size)
 
-    def _uint8(self, indices: Integers) -> Frames:
+    def _uint8(self, numbers: Integers) -> Frames:
         kept = self._bytes[self._start : self._start + self._ends[-1]]
         frames = kept.reshape(self.count, self.height, self.width, 3)
-        step = int(indices[1] - indices[0]) if len(indices) > 1 else 1
-        if step > 0 and (np.diff(indices) == step).all():
-            return frames[int(indices[0]) : int(indices[-1]) + 1 : step]  # a view
-        return frames[indices]
+        step = int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1
+        if (np.diff(numbers) == step).all():
+            return frames[int(numbers[0]) : int(numbers[-1]) + 1 : step]  # a view
+        return frames[numbers]
 
-    def _jpeg(self, indices: Integers) -> Frames:
-        wanted, places = np.unique(indices, return_inverse=True)
-        return np.stack([self._picture(int(index)) for index in wanted])[places]
+    def _jpegs(self, numbers: Integers) -> Frames:
+        return np.stack([self._jpeg(int(number)) for number in numbers])
 
-    def _picture(self, index: int) -> Frames:
-        begin = self._start + (self._ends[index - 1] if index else 0)
-        with Image.open(io.BytesIO(self._bytes[begin : self._start + self._ends[index]].tobytes())) as image:
-            return np.asarray(image.convert("RGB"))
+    def _jpeg(self, number: int) -> Frames:
+        begin = self._start + (self._ends[number - 1] if number else 0)
+        content = self._bytes[begin : self._start + self._ends[number]].tobytes()
+        try:
+            with Image.open(io.BytesIO(content)) as image:
+                return np.asarray(image.convert("RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise Unreadable(f"packed frame {number} is damaged: delete the file to have it packed again") from error
 
 
 def _read_head(path: Path, content: NDArray[np.uint8]) -> tuple[int, _Head]:
@@ -109,9 +107,8 @@ def _read_head(path: Path, content: NDArray[np.uint8]) -> tuple[int, _Head]:
 
 def _scaled(frames: Frames, size: tuple[int, int]) -> Frames:
     scaler = VideoReformatter()
-    images = (av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24") for frame in frames)
-    height, width = size
-    return np.stack([scaler.reformat(image, width, height, interpolation=SCALING).to_ndarray() for image in images])
+    pictures = (av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24") for frame in frames)
+    return np.stack([stretch(picture, scaler, size) for picture in pictures])
 
 
 def pack(

@@ -63,7 +63,8 @@ class _Videos(_Spec):
 
     def reading(self) -> dict[str, Any]:
         """What the pixels of its frames depend on beside the files: what is not at its default."""
-        return self.model_dump(include={"decoder", "pack"}, exclude_defaults=True)
+        given = self.model_dump(include={"decoder", "pack"}, exclude_defaults=True)
+        return given | ({"pack": self.pack.model_dump()} if self.pack else {})
 
 
 class VideoData(_Videos):

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from tradeoff.data.clips import Labelled
-from tradeoff.data.readers import Unreadable, VideoReader
+from tradeoff.data.decoding import Unreadable
+from tradeoff.data.readers import VideoReader
 from tradeoff.data.video_lists import VideoClip
 from tradeoff.data.videos import MISSING, VideoSource, check_share
 

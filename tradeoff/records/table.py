@@ -25,6 +25,7 @@ from tradeoff.records.statistics import (
     wilson,
 )
 from tradeoff.records.store import Record, Store, find_records
+from tradeoff.records.views import view_words
 from tradeoff.variants import Variant
 
 COLUMNS = (
@@ -212,29 +213,6 @@ class _Accuracy:
             "view_top1": float(np.mean([record.measured.get("view_top1", np.nan) for record in records])),
             "interval": interval.method + ("; one training, nothing about others" if len(records) == 1 else ""),
         }
-
-
-def view_words(view: Mapping[str, Any]) -> str:
-    """How a video is seen when it is tested, as a phrase: `10 clips of 64 consecutive frames, 3 crops of ...`."""
-    if "frames" not in view:
-        return f"{view['crop']} crop, {view['views']} view, {view['precision']}"
-    frames, height, width = view["clip"].split("x")
-    clips, crops, kind = view.get("clips", 1), view.get("crops", 1), view["frames"]
-    what = {
-        "all": "all frames",
-        "consecutive": f"{frames} consecutive frames",
-        "segments": f"{frames} frames, one from each equal part",
-        "spread": f"{frames} frames spread over the video",
-    }[kind]
-    stride = f" {view['stride']} apart" if "stride" in view else ""
-    rate = f" at {view['rate']:g} frames a second" if "rate" in view else ""
-    resize = view.get("resize", "an eighth more")
-    scaled = f"short side {resize}" if isinstance(resize, int) else resize
-    scaled = scaled if isinstance(scaled, str) else "x".join(map(str, scaled))
-    many = f"{clips} clips of " if clips > 1 else ""
-    crop = f"{crops} crops" if crops > 1 else "centre crop"
-    count = f", {clips * crops} views averaged" if clips * crops > 1 else ", 1 view"
-    return f"{many}{what}{stride}{rate}, {crop} of {height}x{width} from {scaled}{count}, {view['precision']}"
 
 
 def _complete_seeds(records: list[Record]) -> list[list[Record]]:

@@ -25,6 +25,7 @@ from tradeoff.networks import build
 from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.statistics import topk_correct
 from tradeoff.records.store import Store, write_atomically
+from tradeoff.records.views import sampling_words
 from tradeoff.sweep.clips import Clips
 from tradeoff.sweep.outcome import Failure, Outcome
 from tradeoff.sweep.plan import Measurement, Plan
@@ -248,11 +249,16 @@ class Engine:
         start = f", from {Path(weights.origin).name} (checkpoint {weights.digest})" if weights else ""
         threads = f", CPU threads: {torch.get_num_threads()}" if self.plan.device.type == "cpu" else ""
         flips = ", mirrored at random" if self.plan.description and self.plan.description.flips else ""
-        summary = self.plan.sweep.train.summary(self.plan.precision) + threads + flips + start
+        drawn = f", {sampling_words(sampled | {'clip': self.plan.sweep.clip})}" if (sampled := self._sampled) else ""
+        summary = self.plan.sweep.train.summary(self.plan.precision) + drawn + threads + flips + start
         return {"recipe": summary, "recipe_key": self.plan.recipe_key}
 
     def _made(self, seconds: float) -> dict[str, Any]:
         return provenance(self.plan.device) | {"seconds": round(seconds, 3)}
+
+    @property
+    def _sampled(self) -> dict[str, Any]:
+        return dict(self.plan.recipe.get("sampling", {}))
 
     @property
     def _classes(self) -> tuple[str, ...]:

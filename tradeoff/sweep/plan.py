@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from tradeoff.data import Description, describe
+from tradeoff.data import Description, SyntheticData, describe
 from tradeoff.digest import digest
 from tradeoff.errors import InputError
 from tradeoff.measure.cost import COUNTER
@@ -126,14 +126,29 @@ class Plan:
     def recipe(self) -> Fields:
         assert self.sweep.train is not None and self.description is not None
         flips: Fields = {"flips": True} if self.description.flips else {}
-        drawn: Fields = {"sampling": self.sweep.sampling.fields()} if self.sweep.sampling else {}
+        sampling = self.sweep.sampling
+        drawn: Fields = {"sampling": sampling.fields() | self._reading} if sampling else {}
         return {**self.sweep.train.fields(self.precision), **flips, **drawn}
 
     @cached_property
     def view(self) -> Fields:
         """The view plan as a key and a record have it."""
         views = self.sweep.plan_of_views
-        return VIEW if views is None else {**views.fields(), "clip": self.sweep.clip, "precision": VIEW["precision"]}
+        return (
+            VIEW
+            if views is None
+            else {
+                **views.fields(),
+                **self._reading,
+                "clip": self.sweep.clip,
+                "precision": VIEW["precision"],
+            }
+        )
+
+    @property
+    def _reading(self) -> Fields:
+        data = self.sweep.data
+        return {} if data is None or isinstance(data, SyntheticData) else data.reading()
 
     @property
     def trained_on(self) -> str:

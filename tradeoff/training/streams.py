@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data.clips import Frames
-from tradeoff.data.readers import Unreadable
+from tradeoff.data.decoding import Unreadable
 from tradeoff.data.sampling import Sampling, Views
 from tradeoff.data.streams import VideoSet
 from tradeoff.data.videos import in_order
