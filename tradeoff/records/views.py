@@ -9,8 +9,8 @@ _DECODERS = {"torchcodec": ", decoded by torchcodec"}
 
 
 def view_words(view: Mapping[str, Any]) -> str:
-    """How a video is seen when it is tested: `10 clips of 64 consecutive frames, 3 crops of 224x224 from short side 256,
-    30 views averaged, float32`."""
+    """How a video is seen when it is tested: `10 clips of 64 consecutive frames, 3 crops of 224x224 from 256x256, 30
+    views averaged, float32`."""
     if "frames" not in view:
         return f"{view['crop']} crop, {view['views']} view, {view['precision']}"
     clips, crops = view.get("clips", 1), view.get("crops", 1)

@@ -127,7 +127,7 @@ class Plan:
         assert self.sweep.train is not None and self.description is not None
         flips: Fields = {"flips": True} if self.description.flips else {}
         sampling = self.sweep.sampling
-        drawn: Fields = {"sampling": sampling.fields() | self._reading} if sampling else {}
+        drawn: Fields = {"sampling": {**sampling.fields(), **self._reading}} if sampling else {}
         return {**self.sweep.train.fields(self.precision), **flips, **drawn}
 
     @cached_property
