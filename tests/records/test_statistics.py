@@ -12,7 +12,9 @@ from scipy import stats
 from tradeoff.errors import InputError
 from tradeoff.records.statistics import (
     Component,
+    balanced,
     bootstrap,
+    class_ratio,
     geometric_mean_interval,
     median_interval,
     paired_difference,
@@ -274,3 +276,26 @@ def test_drift_of_the_machine_widens_an_interval() -> None:
     assert (steady.low, steady.high) == pytest.approx(
         (0.5 * 2 ** (-12.7062 * 2**0.5), 0.5 * 2 ** (12.7062 * 2**0.5)), rel=1e-4
     )
+
+
+# --- classes of unequal size ---
+
+
+def test_balanced_accuracy_is_the_mean_of_the_classes_own() -> None:
+    labels, right = [0, 0, 0, 0, 2, 2], [True, True, True, False, False, True]
+    assert balanced(right, labels) == pytest.approx((3 / 4 + 1 / 2) / 2)  # class 1 has no clip
+    assert class_ratio(labels) == 2
+
+
+def test_answering_the_largest_class_alone_is_no_better_than_chance() -> None:
+    labels = np.repeat([0, 1, 2, 3], [306, 75, 49, 66])
+    assert balanced(labels == 0, labels) == 0.25
+    assert class_ratio(labels) == pytest.approx(306 / 49)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40))
+def test_of_classes_as_large_as_each_other_it_is_top1(right: list[bool]) -> None:
+    classes = 3
+    labels, twice = np.repeat(np.arange(classes), len(right)), right * classes
+    assert balanced(twice, labels) == pytest.approx(np.mean(right))
+    assert class_ratio(labels) == 1

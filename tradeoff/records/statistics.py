@@ -207,6 +207,20 @@ def topk_correct(log_probabilities: ArrayLike, labels: ArrayLike, k: int) -> Boo
     return np.asarray((rivals < k) & ~np.isnan(scores).any(axis=1))
 
 
+def balanced(right: ArrayLike, labels: ArrayLike) -> float:
+    """The mean over classes of the share of a class's clips that are right: what top-1 would be if all classes were
+    as large. `right` is bool (n,), `labels` int (n,); classes without a clip are left out."""
+    truth = np.asarray(labels)
+    rights, clips = np.bincount(truth, np.asarray(right, np.float64)), np.bincount(truth)
+    return float((rights[clips > 0] / clips[clips > 0]).mean())
+
+
+def class_ratio(labels: ArrayLike) -> float:
+    """How many clips the largest class has for each of the smallest one's; 1 where all are as large."""
+    clips = np.bincount(np.asarray(labels))
+    return float(clips.max() / clips[clips > 0].min())
+
+
 def median_interval(samples: ArrayLike) -> Interval:
     """Median with the order-statistic interval: the k-th smallest and k-th largest sample, k as large as 95 % allows.
 

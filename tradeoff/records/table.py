@@ -20,7 +20,9 @@ from tradeoff.records.keys import KINDS
 from tradeoff.records.latency import machine_drift, timed_columns
 from tradeoff.records.statistics import (
     Component,
+    balanced,
     bootstrap,
+    class_ratio,
     topk_correct,
     wilson,
 )
@@ -55,7 +57,7 @@ COLUMNS = (
         "test_clips",
         "unreadable",
     ),
-    *("top1", "top1_low", "top1_high", "top5", "view_top1", "interval"),
+    *("top1", "top1_low", "top1_high", "top5", "balanced_top1", "class_ratio", "view_top1", "interval"),
     *("device", "runtime", "precision", "layout", "threads", "batch", "cache", "processes", "steady_processes"),
     *("latency_ms", "latency_low_ms", "latency_high_ms", "latency_interval", "latency_outcome", "load"),
     *("host_ms", "host_low_ms", "host_high_ms", "views", "video_ms", "first_pass_ms", "prepare_s"),
@@ -72,7 +74,8 @@ far the output is from eager float32's, `matrix_fraction` how near the latency i
 matrix product, and `bound` what limits the network on this machine, `compute` or `memory`.
 
 `units` is empty, `gating` false and `width` NaN for what has no such thing: networks that are not the paper's family's.
-`top1` and `top5` are of whole videos, their views averaged; `view_top1` is of single views, where there are several.
+`top1` and `top5` are of whole videos, their views averaged; `view_top1` is of single views, where there are several. `balanced_top1` is the mean of each class's own top-1, and
+`class_ratio` how many test clips the largest class has over the smallest.
 `start_distance` is how far a derived network's features were from its source's before training: at the trunk's end, the
 norm of the difference over the norm of the source's, the mean over trainings; NaN for what was not derived.
 `published` is text, what others measured of the network under a protocol of their own, and not comparable with `top1`.
@@ -188,6 +191,7 @@ class _Accuracy:
         self.start = float(np.mean([starts.get(record.depends_on.get("training", ""), np.nan) for record in chosen]))
         arrays = [[store.read_arrays(record) for record in group] for group in seeds]
         self.correct = np.stack([_joined(group, 1) for group in arrays])
+        self.labels = np.concatenate([each["labels"] for each in arrays[0]]).astype(np.int64)
         self.groups = np.concatenate([each["groups"] for each in arrays[0]]).astype(np.int64)
         self.columns = self._columns(chosen, seeds, float(np.mean([_joined(group, 5).mean() for group in arrays])))
 
@@ -210,6 +214,8 @@ class _Accuracy:
             "top1_low": interval.low,
             "top1_high": interval.high,
             "top5": top5,
+            "balanced_top1": float(np.mean([balanced(right, self.labels) for right in self.correct])),
+            "class_ratio": class_ratio(self.labels),
             "view_top1": float(np.mean([record.measured.get("view_top1", np.nan) for record in records])),
             "interval": interval.method + ("; one training, nothing about others" if len(records) == 1 else ""),
         }

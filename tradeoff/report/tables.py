@@ -41,6 +41,7 @@ DIFFERENCE_NOTE = (
     '"Cannot tell" is not "equal": the interval says how large a difference is still possible.'
 )
 PUBLISHED = "Published K400 top-1 / top-5"
+UNEVEN = 2.0  # times as many test clips in the largest class as in the smallest
 LATENCY_HEADING = "Latency ms [95 %]"
 _KINDS = {"3": "full", "s": "separable"}
 _WORDS = ("Variant", "3D units", PUBLISHED)  # columns of texts, whatever they begin with
@@ -73,6 +74,7 @@ def display_table(table: pd.DataFrame) -> pd.DataFrame:
         "MACs (G)": [_scaled(value, 1e9) for value in table["macs"]],
         "Top-1 % [95 %]": [percent(*row) for row in _rows(table, "top1", "top1_low", "top1_high")],
         "Top-5 %": [percent(value) for value in table["top5"]],
+        **_balanced_column(table),
         **_view_column(table),
         LATENCY_HEADING: latency_cells(table),
         "Seeds": [_scaled(value, 1) for value in table["seeds"]],
@@ -89,6 +91,13 @@ def display_table(table: pd.DataFrame) -> pd.DataFrame:
         parts = [(MISSING, "") if pd.isna(text) else published_parts(text)[:2] for text in table["published"]]
         columns[PUBLISHED] = [f"{numbers} ({protocol})" if protocol else numbers for numbers, protocol in parts]
     return pd.DataFrame(columns, index=table.index)
+
+
+def _balanced_column(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Accuracy with all classes counting alike, where one is so much larger that answering it alone would pay."""
+    if "class_ratio" not in table or not (table["class_ratio"] >= UNEVEN).any():
+        return {}
+    return {"Balanced %": [percent(value) for value in table["balanced_top1"]]}
 
 
 def _view_column(table: pd.DataFrame) -> dict[str, list[str]]:
