@@ -74,8 +74,9 @@ far the output is from eager float32's, `matrix_fraction` how near the latency i
 matrix product, and `bound` what limits the network on this machine, `compute` or `memory`.
 
 `units` is empty, `gating` false and `width` NaN for what has no such thing: networks that are not the paper's family's.
-`top1` and `top5` are of whole videos, their views averaged; `view_top1` is of single views, where there are several. `balanced_top1` is the mean of each class's own top-1, and
-`class_ratio` how many test clips the largest class has over the smallest.
+`top1` and `top5` are of whole videos, their views averaged; `view_top1` is of single views, where there are several.
+`balanced_top1` is the mean of each class's own top-1, and `class_ratio` how many test clips the largest class has for
+each of the smallest one's.
 `start_distance` is how far a derived network's features were from its source's before training: at the trunk's end, the
 norm of the difference over the norm of the source's, the mean over trainings; NaN for what was not derived.
 `published` is text, what others measured of the network under a protocol of their own, and not comparable with `top1`.
