@@ -106,7 +106,7 @@ class PyAVReader(VideoReader):
         """The packets from a key frame's on. Where seeking does not find it, it is looked for from the first packet."""
         ways: tuple[Callable[[], Packets], ...] = (
             lambda: self._seek(key.pts),
-            lambda: self._seek(key.dts),
+            lambda: self._seek(key.least),
             self._all_packets,
         )
         for way in ways:

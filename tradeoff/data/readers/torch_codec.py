@@ -36,13 +36,13 @@ class TorchCodecReader(VideoReader):
         self.index: FrameIndex = index_video(path)
         super().__init__(self.index.times, self.index.size)
         self._mapping = _mapping(self.index)
+        self._turns = round((self._open().metadata.rotation or 0) / 90) % 4  # quarters, anticlockwise
 
     def _read(self, numbers: Integers, size: tuple[int, int]) -> Frames:
-        decoder, turns = self._open(size)
-        images = None if self.index.pts is None else self._sought(decoder, numbers)
+        images = None if self.index.pts is None else self._sought(self._scaling(size), numbers)
         if images is None:
-            images = self._counted(self._open(size)[0], numbers)
-        return self._upright(images, turns)
+            images = self._counted(self._scaling(size), numbers)
+        return self._upright(images)
 
     def _sought(self, decoder: Any, numbers: Integers) -> Frames | None:
         """The frames of these rising numbers, or None where torchcodec gives others or none: of a frame that is held
@@ -73,30 +73,28 @@ class TorchCodecReader(VideoReader):
         """Of the frame that is shown then, or the one before that time."""
         return int(np.searchsorted(self.times, seconds + SAME, "right")) - 1
 
-    def _open(self, size: tuple[int, int]) -> tuple[Any, int]:
-        """A decoder that scales to (height, width) = `size` upright, and how many quarters it turns anticlockwise."""
+    def _open(self, **options: Any) -> Any:
         try:
-            return self._opened(size)
+            return self._torchcodec.decoders.VideoDecoder(
+                self._path,
+                stream_index=self.index.stream,
+                custom_frame_mappings=self._mapping,
+                dimension_order="NHWC",
+                num_ffmpeg_threads=1,
+                device="cpu",
+                **options,
+            )
         except (RuntimeError, ValueError) as error:
             raise Unreadable(f"torchcodec: {str(error).splitlines()[0]}") from error
 
-    def _opened(self, size: tuple[int, int]) -> tuple[Any, int]:
-        plain = self._torchcodec.decoders.VideoDecoder(self._path, custom_frame_mappings=self._mapping)
-        turns = round((plain.metadata.rotation or 0) / 90) % 4
+    def _scaling(self, size: tuple[int, int]) -> Any:
+        """A decoder that gives frames of (height, width) = `size` once they are upright."""
         stored = self.index.orientation.swapped(size)
-        resize = self._torchcodec.transforms.Resize(stored[::-1] if turns % 2 else stored)
-        return self._torchcodec.decoders.VideoDecoder(
-            self._path,
-            custom_frame_mappings=self._mapping,
-            transforms=[resize],
-            dimension_order="NHWC",
-            num_ffmpeg_threads=1,
-            device="cpu",
-        ), turns
+        return self._open(transforms=[self._torchcodec.transforms.Resize(stored[::-1] if self._turns % 2 else stored)])
 
-    def _upright(self, images: Frames, turns: int) -> Frames:
+    def _upright(self, images: Frames) -> Frames:
         """torchcodec turns, but knows no mirror images: its turn is undone and the whole orientation applied."""
-        stored = np.rot90(images, -turns, axes=(1, 2))
+        stored = np.rot90(images, -self._turns, axes=(1, 2))
         return np.stack([self.index.orientation.upright(image) for image in stored])
 
 
