@@ -64,6 +64,15 @@ def test_check_of_a_set_that_is_not_whole(tool: Tool, ucf101: Path, tmp_path: Pa
     assert (record["listed"], record["readable"], record["missing"]) == (12, 10, ids[:1])
 
 
+def test_check_decodes_everything_where_asked(tool: Tool, tmp_path: Path) -> None:
+    root = make_jester(tmp_path / "jester")
+    (root / "11" / "00004.jpg").write_bytes(b"no picture")
+    assert tool("data", "check", "jester", str(root))[0] == 0
+    code, out, _ = tool("data", "check", "jester", str(root), "--decode")
+    assert code == 1
+    assert "unreadable 11: 00004.jpg is no picture" in out
+
+
 def test_check_of_folders_of_frames_and_of_the_users_own(tool: Tool, tmp_path: Path, video_folder: Path) -> None:
     assert tool("data", "check", "jester", str(make_jester(tmp_path / "jester")))[0] == 0
     code, out, _ = tool("data", "check", "folder", str(video_folder), "--json")

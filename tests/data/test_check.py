@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from odd_videos import spoilt
 from small_trees import make_jester, make_ucf101, touch, write_texts, write_video
 
 from tradeoff.data.catalogue import CATALOGUE
@@ -78,6 +79,18 @@ def test_an_empty_root_lists_every_clip(ucf101: Path, tmp_path: Path) -> None:
     assert report.empty_classes == ("Archery", "YoYo")
     assert report.seconds is report.rate is report.width is None
     assert report.codecs == {}
+
+
+def test_what_is_broken_behind_the_first_frame_is_found_by_decoding(ucf101: Path, tmp_path: Path) -> None:
+    """The sixth frame of a video and the fourth of a folder are noise."""
+    spoilt(write_video(ucf101 / "YoYo" / "v_YoYo_g06_c01.avi", range(0, 240, 8), "libx264", "yuv420p"), 5)
+    assert checked("ucf101", ucf101).whole
+    report = check(CATALOGUE["ucf101"], ucf101, whole=True)
+    assert [name for name, _ in report.unreadable] == ["YoYo/v_YoYo_g06_c01.avi"]
+    root = make_jester(tmp_path)
+    (root / "11" / "00004.jpg").write_bytes(b"no picture")
+    assert checked("jester", root).whole
+    assert check(CATALOGUE["jester"], root, whole=True).unreadable == (("11", "00004.jpg is no picture"),)
 
 
 def test_folders_of_frames(tmp_path: Path) -> None:
@@ -159,7 +172,7 @@ def test_an_empty_file_and_none(tmp_path: Path) -> None:
 def test_real_videos(tmp_path: Path) -> None:
     """A truncated file, H.265, ten bits, a turned one, MPEG-4 in AVI and a GIF, as if they were clips of Kinetics.
 
-    `decord_corrupted.mp4` is broken behind its first frames only, which is for decoding to find.
+    `decord_corrupted.mp4` is broken behind its first frames only, which decoding finds.
     """
     names = {
         "mmaction2_demo.mp4": "00000000000",
@@ -186,6 +199,9 @@ def test_real_videos(tmp_path: Path) -> None:
     assert probe(SAMPLES / "decord_corrupted.mp4").codec == "h264"
     with pytest.raises(Unreadable):
         decode(SAMPLES / "decord_corrupted.mp4", (8, 32, 32))
+    with pytest.raises(Unreadable):
+        probe(SAMPLES / "decord_corrupted.mp4", whole=True)
+    assert probe(SAMPLES / "decord_video_90.mov", whole=True).codec == "h264"
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"{SAMPLES} is not there")

@@ -4,53 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tradeoff.data.clips import Frames, Integers
+from tradeoff.data.decoding import Unreadable
 
 
-class VideoReader(Protocol):
+class VideoReader(ABC):
     """The frames of one video, in the order of showing; a context manager. To be used by one thread at a time.
 
-    count          how many there are.
     times          (count,) when each is shown, in seconds as the file counts them: rising, not always from 0, and not
                    always evenly spaced.
     height, width  of a frame upright, in square pixels.
     """
-
-    @property
-    def count(self) -> int: ...
-
-    @property
-    def times(self) -> NDArray[np.float64]: ...
-
-    @property
-    def height(self) -> int: ...
-
-    @property
-    def width(self) -> int: ...
-
-    def read(self, indices: Integers, size: tuple[int, int]) -> Frames:
-        """The frames of these numbers upright, uint8 (len(indices), H, W, 3) RGB, scaled to exactly (H, W) = `size`.
-
-        In any order, and repeated where a number is; each is decoded once. Raises Unreadable where one of them cannot
-        be decoded, IndexError for a number that is not from 0 to count - 1.
-        """
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class Reader(ABC):
-    """What readers share: a reader gives the frames of rising numbers, each once."""
 
     def __init__(self, times: NDArray[np.float64], size: tuple[int, int]) -> None:
         self.times = times
@@ -58,10 +27,15 @@ class Reader(ABC):
 
     @property
     def count(self) -> int:
+        """How many frames there are."""
         return len(self.times)
 
     def read(self, indices: Integers, size: tuple[int, int]) -> Frames:
-        """`VideoReader.read`."""
+        """The frames of these numbers upright, uint8 (len(indices), H, W, 3) RGB, scaled to exactly (H, W) = `size`.
+
+        In any order, and repeated where a number is; each is decoded once. Raises Unreadable where one of them cannot
+        be decoded, IndexError for a number that is not from 0 to count - 1.
+        """
         numbers, rows = np.unique(np.asarray(indices, np.int64), return_inverse=True)
         if not numbers.size:
             return np.empty((0, *size, 3), np.uint8)
@@ -74,12 +48,12 @@ class Reader(ABC):
     def _read(self, numbers: Integers, size: tuple[int, int]) -> Frames:
         """The frames of these numbers, which rise; raises Unreadable."""
 
+    def _lost(self, number: int) -> Unreadable:
+        """A frame that the file promises and decoding does not give."""
+        return Unreadable(f"frame {number} of {self.count}, at {self.times[number]:.3f} s, cannot be decoded")
+
     def close(self) -> None:  # noqa: B027
         """Give back what is open."""
-
-    def name_of(self, number: int) -> str:
-        """The reason of a frame that is not there."""
-        return f"frame {number} of {self.count}, at {self.times[number]:.3f} s, cannot be decoded"
 
     def __enter__(self) -> Self:
         return self

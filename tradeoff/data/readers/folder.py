@@ -10,13 +10,13 @@ from av.video.reformatter import VideoReformatter
 from tradeoff.data.clips import Frames, Integers
 from tradeoff.data.decoding import stretch
 from tradeoff.data.frame_folders import frame_files, read_frame
-from tradeoff.data.readers.base import Reader
+from tradeoff.data.readers.base import VideoReader
 
 USUAL_RATE = 30.0
 """Frames a second where nobody says: JPEGs do not."""
 
 
-class FolderReader(Reader):
+class FolderReader(VideoReader):
     """Frame i is shown i / `rate` seconds after the first, 30 a second where `rate` is None; only what is asked for is
     read."""
 

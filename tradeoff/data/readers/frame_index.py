@@ -47,10 +47,10 @@ USUAL_RATE = 25.0
 
 
 class Key(NamedTuple):
-    """A key frame: its timestamps in the stream's unit, and its packet's place in the file."""
+    """A key frame: when it is shown, the least time by which files index it, and its packet's place in the file."""
 
     pts: int
-    dts: int
+    least: int
     place: int
 
 
@@ -65,11 +65,13 @@ class FrameIndex:
     starts     (count,) the first frame in order of showing that this key frame gives.
     places     packet's place in the file by its timestamp.
     size       (height, width) upright, with square pixels.
+    stream     which of the file's streams the pictures are.
     """
 
     times: NDArray[np.float64]
     size: tuple[int, int]
     orientation: Orientation
+    stream: int
     pts: Integers | None = None
     keys: tuple[Key, ...] = ()
     starts: Integers | None = None
@@ -98,16 +100,17 @@ def index_video(path: Path) -> FrameIndex:
             raise Unreadable("no frames")
         pixel, orientation = float(stream.sample_aspect_ratio or 1), Orientation.of(first[0])
         size = orientation.swapped((first[0].height, max(1, round(first[0].width * pixel))))
-        unit, rate = stream.time_base or Fraction(1), float(stream.average_rate or stream.guessed_rate or USUAL_RATE)
+        number, unit = stream.index, stream.time_base or Fraction(1)
+        rate = float(stream.average_rate or stream.guessed_rate or USUAL_RATE)
         known = container.format.name in CONTAINERS and stream.codec_context.codec.canonical_name in CODECS
     packets = _packets(path) if known else []
     pts = _shown(packets, [frame.pts for frame in first])
     if pts is None:
-        return FrameIndex(_times(_decoded(path), unit, rate), size, orientation)
+        return FrameIndex(_times(_decoded(path), unit, rate), size, orientation, number)
     places = {packet.pts: place for place, packet in enumerate(packets)}
     keys = _keys(pts, packets, places)
     starts = np.searchsorted(pts, [key.pts for key in keys])
-    return FrameIndex(_seconds(pts, unit), size, orientation, pts, keys, starts, places)
+    return FrameIndex(_seconds(pts, unit), size, orientation, number, pts, keys, starts, places)
 
 
 def _packets(path: Path) -> list[_Packet]:
@@ -115,11 +118,12 @@ def _packets(path: Path) -> list[_Packet]:
     packets = []
     with opened(path) as (container, stream):
         for packet in container.demux(stream):
-            if packet.size and packet.pts is None:
+            if not packet.size:
+                continue
+            if packet.pts is None:
                 return []
-            if packet.size and packet.pts is not None:
-                dts = packet.pts if packet.dts is None else packet.dts
-                packets.append(_Packet(packet.pts, dts, packet.is_keyframe, packet.is_discard))
+            dts = packet.pts if packet.dts is None else packet.dts
+            packets.append(_Packet(packet.pts, dts, packet.is_keyframe, packet.is_discard))
     return packets
 
 

@@ -13,8 +13,8 @@ from av.packet import Packet
 from av.video.reformatter import VideoReformatter
 
 from tradeoff.data.clips import Frames, Integers
-from tradeoff.data.decoding import Unreadable, stretch, unreadable_where_broken, video_stream
-from tradeoff.data.readers.base import Reader
+from tradeoff.data.decoding import stretch, unreadable_where_broken, video_stream
+from tradeoff.data.readers.base import VideoReader
 from tradeoff.data.readers.frame_index import FrameIndex, Key, index_video
 
 NEAR = 8
@@ -23,7 +23,7 @@ NEAR = 8
 Packets = Iterator["Packet[av.VideoStream]"]
 
 
-class PyAVReader(Reader):
+class PyAVReader(VideoReader):
     """The frames are exactly those of decoding the whole file in order, in one thread, scaled by swscale as stored
     clips are (`tradeoff.data.decoding.SCALING`).
 
@@ -53,7 +53,7 @@ class PyAVReader(Reader):
             for number, frame in found:
                 frames[place.pop(number)] = stretch(frame, self._scaler, size)
         if place:
-            raise Unreadable(self.name_of(min(place)))
+            raise self._lost(min(place))
         return frames
 
     def _counted(self, numbers: Integers) -> Iterator[tuple[int, av.VideoFrame]]:
@@ -106,7 +106,7 @@ class PyAVReader(Reader):
         """The packets from a key frame's on. Where seeking does not find it, it is looked for from the first packet."""
         ways: tuple[Callable[[], Packets], ...] = (
             lambda: self._seek(key.pts),
-            lambda: self._seek(key.dts),
+            lambda: self._seek(key.least),
             self._all_packets,
         )
         for way in ways:
@@ -136,7 +136,7 @@ class PyAVReader(Reader):
     def _all_packets(self) -> Packets:
         self.close()
         container = self._open()
-        return container.demux(video_stream(container))
+        yield from container.demux(video_stream(container))
 
     def _open(self) -> InputContainer:
         self._container = av.open(self._path)
