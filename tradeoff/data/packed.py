@@ -25,7 +25,6 @@ from PIL import Image
 from tradeoff.data.clips import Frames, Integers, Progress
 from tradeoff.data.decoding import Unreadable, stretch
 from tradeoff.data.readers import VideoReader
-from tradeoff.data.readers.base import Reader
 from tradeoff.data.specs import Pack
 from tradeoff.data.streams import VideoSet
 from tradeoff.data.video_lists import VideoClip
@@ -52,7 +51,7 @@ class _Head:
     ends: list[int]
 
 
-class PackedReader(Reader):
+class PackedReader(VideoReader):
     """A reader of one packed video. Frames kept as `uint8` are mapped into memory: only what is looked at is read."""
 
     def __init__(self, path: Path) -> None:
