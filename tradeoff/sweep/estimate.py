@@ -23,7 +23,7 @@ COST_SECONDS = 0.3
 PROCESS_SECONDS = 4.0  # to start one, import what it needs, build and check the network: at rest, on a recent CPU
 THROUGHPUT_SECONDS = 1.0
 _RECORD_BYTES: dict[Kind, int] = {"cost": 1200, "training": 1300, "accuracy": 1300, "latency": 3500}
-_EPOCH_BYTES = 200  # of a training's record
+_EPOCH_BYTES = 250  # of a training's record
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,15 @@ def estimate(
 
 
 def steps_of(plan: Plan, training: Measurement) -> int:
-    """Steps of one training: the last incomplete batch of an epoch is dropped unless it is the only one."""
+    """Steps of one training."""
+    assert plan.sweep.train is not None
+    return plan.sweep.train.length(epoch_steps(plan, training))
+
+
+def epoch_steps(plan: Plan, training: Measurement) -> int:
+    """Steps of a whole epoch: the last incomplete batch is dropped unless it is the only one."""
     assert plan.sweep.train is not None and plan.description is not None
-    clips = plan.description.split_sizes(training.fold)[0]
-    return plan.sweep.train.length(max(1, clips // plan.sweep.train.batch))
+    return max(1, plan.description.split_sizes(training.fold)[0] // plan.sweep.train.batch)
 
 
 def latency_seconds(latencies: Sequence[Measurement]) -> float:
@@ -261,7 +266,8 @@ def _record_bytes(plan: Plan, measurement: Measurement) -> int:
     kind = measurement.key.kind
     own = _RECORD_BYTES[kind]
     if kind == "training" and plan.sweep.train is not None:
-        return own + _EPOCH_BYTES * plan.sweep.train.epochs
+        steps, epoch = steps_of(plan, measurement), epoch_steps(plan, measurement)
+        return own + _EPOCH_BYTES * math.ceil(steps / epoch)
     return own + (_tested(plan, measurement) * plan.classes * 4 if kind == "accuracy" else 0)
 
 
