@@ -74,7 +74,7 @@ class Reporter:
 
     def epoch(self, training: Training) -> None:
         """One step of a training."""
-        waits = f", {training.wait:.0%} of it waiting for data" if training.wait > WORTH_SAYING else ""
+        waits = f", {training.wait:.0%} of the time waiting for data" if training.wait > WORTH_SAYING else ""
         note = (
             f"epoch {training.epoch}/{training.epochs}, loss {training.loss:.3f}, accuracy {training.accuracy:.0%}, "
             f"{training.clips_per_second:.0f} clips/s{waits}"
