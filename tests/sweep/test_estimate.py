@@ -82,6 +82,21 @@ def test_steps_are_epochs_by_whole_batches_by_trainings(tiny: dict[str, Any], sc
     assert few.steps == 3 * 1 * 2
 
 
+def test_steps_cut_epochs_short_and_statistics_take_passes(tiny: dict[str, Any], script: Any, look: Any) -> None:
+    def found(**recipe: Any) -> Estimate:
+        estimated: Estimate = look(plan(tiny, variants=["I2D"], train={"batch": 16, **recipe}, latency="none"))
+        return estimated
+
+    bare = found(steps=5)
+    assert (bare.steps, bare.shares["training"].seconds) == (5, 5.0)
+    # 33 clips are three batches; forward alone is a third of a step, and nearly all of one of a probe.
+    assert found(steps=5, statistics_clips=33).shares["training"].seconds == pytest.approx(5 + 3 / 3)
+    assert found(steps=5, statistics_clips=33, trainable="head").shares["training"].seconds == pytest.approx(5 + 3)
+    # Each step is a point for TensorBoard, up to a thousand; two steps are an epoch of the record.
+    assert found(steps=9).disk["records"] - bare.disk["records"] == 4 * 300 + 2 * 250
+    assert found(steps=9000).disk["records"] - bare.disk["records"] == 995 * 300 + 4497 * 250
+
+
 def test_what_is_on_record_is_not_left(tiny: dict[str, Any], script: Any, look: Any, tmp_path: Path) -> None:
     chosen, store = plan(tiny, latency="none"), Store(tmp_path / "results").prepare()
     training = next(each for each in chosen.measurements if each.key.kind == "training")

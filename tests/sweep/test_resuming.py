@@ -95,5 +95,16 @@ def test_a_killed_training_goes_on_by_the_same_command(tmp_path: Path, clip_cach
     assert records[0]["state"] == records[1]["state"]
     assert [epoch["loss"] for epoch in records[0]["epochs"]] == [epoch["loss"] for epoch in records[1]["epochs"]]
     assert [path.name.count("resume") for path in (tmp_path / "killed/checkpoints").iterdir()] == [0]
-    (log,) = (tmp_path / "killed/logs").iterdir()
+    (log,) = (tmp_path / "killed/logs").glob("*.csv")
     assert [line.split(",")[0] for line in log.read_text().splitlines()[1:]] == ["1", "2", "3"]
+    killed, undisturbed = (losses(tmp_path / results) for results in ("killed", "undisturbed"))
+    assert [step for step, _ in killed] == list(range(1, 13))
+    assert killed == undisturbed
+
+
+def losses(results: Path) -> list[tuple[int, float]]:
+    """As TensorBoard shows them."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    (run,) = (each for each in (results / "logs").iterdir() if each.is_dir())
+    found = accumulator.EventAccumulator(str(run)).Reload().Scalars("training/loss")
+    return [(each.step, each.value) for each in found]

@@ -5,6 +5,7 @@
     <root>/checkpoints/<name>.pt        trained networks
     <root>/checkpoints/*.resume.pt      trainings that were stopped half way; replaced as they go on
     <root>/logs/<key>.csv               the epochs of a training
+    <root>/logs/<name>_<key's start>/   its steps, for TensorBoard where that is installed
     <root>/attempts/*.json              what failed, and why; never occupies a key
     <root>/sweeps/<name>.json           which keys a sweep consists of
 

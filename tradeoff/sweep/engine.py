@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from tradeoff.sweep.progress import Reporter
 from tradeoff.training.epoch_log import EpochLog
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
 from tradeoff.training.resuming import SECONDS, ResumePoint
+from tradeoff.training.tensorboard_log import TensorBoardLog, run_name
 from tradeoff.variants import InceptionVariant
 from tradeoff.weights.building import network_of
 from tradeoff.weights.checkpoints import checkpoint_bytes, load_checkpoint, state_digest
@@ -116,30 +118,41 @@ class Engine:
             self._keep(measurement, network, measured, started - point.before)
             point.discard()
         away = f", began {start['start']['distances']['mixed_5c']:.2f} from the source's features" if start else ""
-        return f"loss {history[-1].loss:.3f}, {history[-1].clips_per_second:.0f} clips/s{away}"
+        last = history[-1]
+        return f"loss {last.loss:.3f}, accuracy {last.accuracy:.0%}, {last.clips_per_second:.0f} clips/s{away}"
 
     def _fit(self, measurement: Measurement, network: nn.Module, point: ResumePoint) -> list[Progress]:
         recipe, batches = self.plan.sweep.train, self.clips.batches(measurement)
         assert recipe is not None
-        log = EpochLog(self.store.root / "logs" / f"{measurement.key.digest}.csv")
+        with self._logs(measurement) as heard:
+            try:
+                return fit(
+                    network,
+                    batches,
+                    recipe,
+                    precision=self.plan.precision,
+                    device=self.plan.device,
+                    report=heard,
+                    resume=point,
+                )
+            except DivergedError:
+                point.discard()  # its state leads there again
+                raise
 
-        def heard(progress: Progress) -> None:
-            self.reporter.epoch(progress)
-            log.step(progress)
+    @contextmanager
+    def _logs(self, measurement: Measurement) -> Iterator[Callable[[Progress], None]]:
+        """What hears each step of a training: the display, and the files that tell of it later."""
+        key, logs = measurement.key.digest, self.store.root / "logs"
+        epochs = EpochLog(logs / f"{key}.csv")
+        name = run_name(measurement.variant.name, measurement.seed or 0, measurement.fold, key)
+        with TensorBoardLog(logs / name, say=partial(self.reporter.note, measurement)) as steps:
 
-        try:
-            return fit(
-                network,
-                batches,
-                recipe,
-                precision=self.plan.precision,
-                device=self.plan.device,
-                report=heard,
-                resume=point,
-            )
-        except DivergedError:
-            point.discard()  # its state leads there again
-            raise
+            def heard(progress: Progress) -> None:
+                self.reporter.epoch(progress)
+                epochs.step(progress)
+                steps.step(progress)
+
+            yield heard
 
     def _resume_point(self, measurement: Measurement) -> ResumePoint:
         """Beside the checkpoints, and named like them."""

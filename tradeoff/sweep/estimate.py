@@ -18,12 +18,15 @@ from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.store import Store
 from tradeoff.sweep.calibration import Calibration, calibrate
 from tradeoff.sweep.plan import Measurement, Plan
+from tradeoff.training.tensorboard_log import POINTS
 
 COST_SECONDS = 0.3
 PROCESS_SECONDS = 4.0  # to start one, import what it needs, build and check the network: at rest, on a recent CPU
 THROUGHPUT_SECONDS = 1.0
 _RECORD_BYTES: dict[Kind, int] = {"cost": 1200, "training": 1300, "accuracy": 1300, "latency": 3500}
-_EPOCH_BYTES = 200  # of a training's record
+_EPOCH_BYTES = 250  # of a training's record
+_POINT_BYTES = 300  # of a training's curves for TensorBoard
+_FORWARD = 1 / 3  # of a step's time: the way back computes gradients of the clips' features and of the weights
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def estimate(
     making = _pace(plan, cache, report) if trainings or tests else None
     seconds: dict[Kind, float] = {
         "cost": COST_SECONDS * sum(each.key.kind == "cost" for each in left),
-        "training": sum(steps_of(plan, each) * found.step[each.variant] for each in trainings),
+        "training": sum(_steps_worth(plan, each) * found.step[each.variant] for each in trainings),
         "accuracy": sum(_tested(plan, each) * found.clip[each.variant] for each in tests),
         "latency": latency_seconds(latencies),
     }
@@ -154,10 +157,23 @@ def estimate(
 
 
 def steps_of(plan: Plan, training: Measurement) -> int:
-    """Steps of one training: the last incomplete batch of an epoch is dropped unless it is the only one."""
+    """Steps of one training."""
+    assert plan.sweep.train is not None
+    return plan.sweep.train.length(epoch_steps(plan, training))
+
+
+def epoch_steps(plan: Plan, training: Measurement) -> int:
+    """Steps of a whole epoch: the last incomplete batch is dropped unless it is the only one."""
     assert plan.sweep.train is not None and plan.description is not None
-    clips = plan.description.split_sizes(training.fold)[0]
-    return plan.sweep.train.length(max(1, clips // plan.sweep.train.batch))
+    return max(1, plan.description.split_sizes(training.fold)[0] // plan.sweep.train.batch)
+
+
+def _steps_worth(plan: Plan, training: Measurement) -> float:
+    """The time of one training in steps: those it has, and the passes that estimate batch norm's statistics again."""
+    recipe = plan.sweep.train
+    assert recipe is not None
+    passes = math.ceil(recipe.statistics_clips / recipe.batch)
+    return steps_of(plan, training) + passes * (1.0 if recipe.trainable == "head" else _FORWARD)
 
 
 def latency_seconds(latencies: Sequence[Measurement]) -> float:
@@ -257,11 +273,12 @@ def _checkpoint_bytes(plan: Plan, trainings: Sequence[Measurement], found: Calib
 
 
 def _record_bytes(plan: Plan, measurement: Measurement) -> int:
-    """Of the JSON file, and of log-probabilities, which hardly compress."""
+    """Of the JSON file and the curves of a training, and of log-probabilities, which hardly compress."""
     kind = measurement.key.kind
     own = _RECORD_BYTES[kind]
     if kind == "training" and plan.sweep.train is not None:
-        return own + _EPOCH_BYTES * plan.sweep.train.epochs
+        steps, epoch = steps_of(plan, measurement), epoch_steps(plan, measurement)
+        return own + _EPOCH_BYTES * math.ceil(steps / epoch) + _POINT_BYTES * min(steps, POINTS)
     return own + (_tested(plan, measurement) * plan.classes * 4 if kind == "accuracy" else 0)
 
 

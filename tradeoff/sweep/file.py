@@ -259,7 +259,11 @@ def _sentence(error: ValidationError) -> str:
     where = _key(first["loc"])
     if first["type"] == "extra_forbidden":
         return f"key {where!r} is unknown: use {_allowed(first['loc'])}"
-    problem = re.sub(r"^(Value error, |Input |Tuple )", "", first["msg"]).replace("valid tuple", "list, as in [0, 1]")
+    example = "[0.75, 0.875]" if "milestones" in first["loc"] else "[0, 1]"
+    problem = re.sub(r"^(Value error, |Input |Tuple )", "", first["msg"]).replace(
+        "valid tuple", f"list, as in {example}"
+    )
+    problem = problem.replace("a valid dictionary or instance of Recipe", "'none' or as in {recipe: fine-tune}")
     if first["type"] == "missing":
         return f"key {where!r} is missing"
     if not where:
@@ -280,7 +284,7 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 def _allowed(location: tuple[int | str, ...]) -> str:
     section = ".".join(str(part) for part in location[:-1] if not isinstance(part, int))
-    names = list(_SECTIONS[section].model_fields)
+    names = [*(["recipe"] if section == "train" else []), *_SECTIONS[section].model_fields]
     near = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.6)
     return f"{near[0]!r}, or one of {', '.join(names)}" if near else f"one of {', '.join(names)}"
 

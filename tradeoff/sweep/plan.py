@@ -18,6 +18,7 @@ from tradeoff.measure.environment import machine, source_digest
 from tradeoff.measure.latency import resolve_threads
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.runtimes import combinations
+from tradeoff.networks import build
 from tradeoff.precision import resolve_precision
 from tradeoff.records.keys import (
     KINDS,
@@ -33,7 +34,9 @@ from tradeoff.records.store import Store
 from tradeoff.sweep.file import Sweep
 from tradeoff.training.batches import Order
 from tradeoff.training.evaluate import VIEW
+from tradeoff.training.frozen import freeze_trunk
 from tradeoff.variants import Variant
+from tradeoff.variants.custom import CustomVariant
 from tradeoff.weights.checkpoints import Weights, open_weights
 from tradeoff.weights.derive import METHOD
 from tradeoff.weights.matching import match, named_by
@@ -264,6 +267,8 @@ def make_plan(sweep: Sweep, device: torch.device) -> Plan:
     for variant in plan.variants:
         variant.check_clip(sweep.shape.frames, sweep.shape.height, sweep.shape.width)
     plan.keys()  # enumerates, and so finds folds and knobs that do not exist
+    if description and sweep.train and sweep.train.trainable == "head":
+        _refuse_unprobed(plan.variants)
     return plan
 
 
@@ -272,6 +277,19 @@ def _open_weights(sweep: Sweep, description: Description | None) -> Weights | No
     if sweep.weights is None or description is None:
         return None
     return open_weights(sweep.weights, sweep.chosen(len(description.classes))[0])
+
+
+def _refuse_unprobed(variants: Sequence[Variant]) -> None:
+    """A probe trains a linear last layer, which a network of the user's own may lack."""
+    for variant in variants:
+        if isinstance(variant, CustomVariant):
+            try:
+                with torch.device("meta"):
+                    freeze_trunk(build(variant), variant.classes)
+            except InputError as error:
+                raise InputError(f"variant {variant.name}: {error}") from error
+            except Exception:  # one that cannot be built is noted as failed, and stops no other
+                continue
 
 
 def _refuse_untrained_heads(weights: Weights, variants: Sequence[Variant]) -> None:

@@ -17,6 +17,7 @@ from tradeoff.training.fit import Progress as Training
 _WEIGHT: dict[Kind, float] = {"cost": 0.3, "training": 60.0, "accuracy": 6.0, "latency": 12.0}
 
 SECONDS_BETWEEN_LINES = 15.0
+WORTH_SAYING = 0.1  # the share of a training's time that it waits for data
 _SHOWN = 10  # of the videos that are left out
 
 
@@ -72,12 +73,12 @@ class Reporter:
 
     def epoch(self, training: Training) -> None:
         """One step of a training."""
-        share = ((training.epoch - 1) * training.steps + training.step) / (training.epochs * training.steps)
+        waits = f", {training.wait:.0%} of the time waiting for data" if training.wait > WORTH_SAYING else ""
         note = (
-            f"epoch {training.epoch}/{training.epochs}, loss {training.loss:.3f}, "
-            f"{training.clips_per_second:.0f} clips/s"
+            f"epoch {training.epoch}/{training.epochs}, loss {training.loss:.3f}, accuracy {training.accuracy:.0%}, "
+            f"{training.clips_per_second:.0f} clips/s{waits}"
         )
-        self._advance(share, note)
+        self._advance(training.done / training.total, note)
 
     def note(self, measurement: Measurement, text: str) -> None:
         """Something that the user should know and that stops nothing."""

@@ -8,12 +8,13 @@ from pathlib import Path
 from tradeoff.records.store import write_atomically
 from tradeoff.training.fit import Progress
 
-_HEAD = "epoch,step,loss,clips_per_second"
+_HEAD = "epoch,step,loss,accuracy,rate,clips_per_second,wait"
 
 
 class EpochLog:
     """Hears every step, and has a line for every epoch: how many steps were done since the start of the training, the
-    mean loss of the epoch, and clips a second since it began or was resumed.
+    mean loss and accuracy of the epoch as trained, the learning rate of its last step, and clips a second and the share
+    of time that was waited for data since it began or was resumed.
 
     A training that is done anew, or goes on before the end of the file, takes the lines from there on out again.
     """
@@ -29,7 +30,20 @@ class EpochLog:
 
     def _append(self, progress: Progress) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = self.path.read_text().splitlines()[1 : progress.epoch] if self.path.exists() else []
-        steps = progress.epoch * progress.steps
-        lines.append(f"{progress.epoch},{steps},{progress.loss!r},{progress.clips_per_second:.1f}")
-        write_atomically(self.path, ("\n".join([_HEAD, *lines]) + "\n").encode())
+        lines = [_HEAD, *(line for epoch, line in self._lines() if epoch < progress.epoch), _line(progress)]
+        write_atomically(self.path, ("\n".join(lines) + "\n").encode())
+
+    def _lines(self) -> list[tuple[int, str]]:
+        """Each epoch with its line; nothing of a file that is no such log."""
+        try:
+            head, *lines = self.path.read_text().splitlines()
+            return [(int(line.partition(",")[0]), line) for line in lines] if head == _HEAD else []
+        except (FileNotFoundError, ValueError):
+            return []
+
+
+def _line(progress: Progress) -> str:
+    return (
+        f"{progress.epoch},{progress.done},{progress.loss!r},{progress.accuracy:.6g},{progress.rate:.6g},"
+        f"{progress.clips_per_second:.1f},{progress.wait:.4f}"
+    )

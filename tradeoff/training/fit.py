@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from tradeoff.training.optimisation import make_optimiser, make_schedule
 from tradeoff.training.recipe import Recipe
 from tradeoff.training.resuming import ResumePoint, Stateful, TorchRandom
 from tradeoff.training.statistics import estimate_statistics
+from tradeoff.training.watch import Pace, Watched, loss_and_accuracy
 
 
 class DivergedError(RuntimeError):
@@ -27,29 +27,49 @@ class DivergedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands; `loss` is the mean of the epoch so far."""
+    """Where a training stands after a step.
+
+    epoch, step: counted from 1, of `epochs` and of `steps` in this epoch; the last epoch may have fewer than others.
+    done, total: steps since the start of the training, of how many.
+    loss, accuracy: means of the epoch so far, of batches as trained on: cropped, mirrored, with dropout, and by
+    weights that change from one to the next. step_loss, step_accuracy: of this step alone.
+    rate: the learning rate of this step. clips_per_second, wait: of the epoch since it began or was resumed, and the
+    share of that time in which the training waited for a batch.
+    """
 
     epoch: int
     epochs: int
     step: int
     steps: int
+    done: int
+    total: int
     loss: float
+    accuracy: float
+    step_loss: float
+    step_accuracy: float
+    rate: float
     clips_per_second: float
+    wait: float
 
     def as_record(self) -> dict[str, Any]:
-        return asdict(self)
+        """What is worth keeping of an epoch."""
+        return {key: value for key, value in asdict(self).items() if key not in _OF_THE_STEP}
+
+
+_OF_THE_STEP = ("done", "total", "step_loss", "step_accuracy")
 
 
 @dataclass
 class Course:
     """How far a training of `total` steps, `count` an epoch, has come: which epoch is under way, how many of its steps
-    are done, the sum of their losses, and the last `Progress` of each epoch before it."""
+    are done, the sums of their losses and accuracies, and the last `Progress` of each epoch before it."""
 
     total: int
     count: int
     epoch: int = 1
     step: int = 0
     losses: float = 0.0
+    accuracies: float = 0.0
     history: list[Progress] = field(default_factory=list)
 
     @property
@@ -60,28 +80,45 @@ class Course:
     def is_over(self) -> bool:
         return self.epoch > self.epochs
 
-    def advance(self, loss: float, clips: int, seconds: float) -> Progress:
-        """One step more. `clips` were seen in the last `seconds`, which is their rate.
+    def advance(self, loss: float, accuracy: float, rate: float, pace: Pace) -> Progress:
+        """One step more: its loss, its accuracy, its learning rate, and the pace of its epoch.
 
         Raises DivergedError when its loss is not finite.
         """
         self.step += 1
         self.losses += _finite(loss, self.epoch, self.step)
-        steps = min(self.count, self.total - (self.epoch - 1) * self.count)
-        rate = clips / seconds
-        progress = Progress(self.epoch, self.epochs, self.step, steps, self.losses / self.step, rate)
-        if self.step == steps:
+        self.accuracies += accuracy
+        before = (self.epoch - 1) * self.count
+        progress = Progress(
+            epoch=self.epoch,
+            epochs=self.epochs,
+            step=self.step,
+            steps=min(self.count, self.total - before),
+            done=before + self.step,
+            total=self.total,
+            loss=self.losses / self.step,
+            accuracy=self.accuracies / self.step,
+            step_loss=loss,
+            step_accuracy=accuracy,
+            rate=rate,
+            clips_per_second=pace.clips_per_second,
+            wait=pace.wait,
+        )
+        if progress.step == progress.steps:
             self.history.append(progress)
-            self.epoch, self.step, self.losses = self.epoch + 1, 0, 0.0
+            self.epoch, self.step, self.losses, self.accuracies = self.epoch + 1, 0, 0.0, 0.0
         return progress
 
     def state_dict(self) -> dict[str, Any]:
-        history = [each.as_record() for each in self.history]
-        return {"epoch": self.epoch, "step": self.step, "losses": self.losses, "history": history}
+        return {name: getattr(self, name) for name in _KEPT} | {"history": [asdict(each) for each in self.history]}
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
-        self.epoch, self.step, self.losses = state["epoch"], state["step"], state["losses"]
+        for name in _KEPT:
+            setattr(self, name, state[name])
         self.history = [Progress(**each) for each in state["history"]]
+
+
+_KEPT = ("epoch", "step", "losses", "accuracies")
 
 
 def seed_everything(seed: int, device: torch.device) -> None:
@@ -126,18 +163,19 @@ def fit(
     if recipe.trainable == "head" and not went_on:
         _estimate_statistics(network, batches, recipe, precision, device)
     while not course.is_over():
-        started, clips_seen = time.perf_counter(), 0
-        for clips, labels in batches.epoch():
+        drawn = Watched(batches.epoch())
+        for clips, labels in drawn:
             with autocast(device, precision):
-                loss = loss_of(network(clips), labels)
+                logits = network(clips)
+                loss = loss_of(logits, labels)
+            rate = float(optimiser.param_groups[0]["lr"])
             optimiser.zero_grad()
             scaler.scale(loss).backward()
             scaler.step(optimiser)
             scaler.update()
             schedule.step()
-            clips_seen += len(labels)
-            progress = course.advance(loss.item(), clips_seen, time.perf_counter() - started)
-            report(progress)
+            value, accuracy = loss_and_accuracy(loss, logits, labels)
+            report(course.advance(value, accuracy, rate, drawn.pace()))
             if resume is not None:
                 resume.passed()
             if course.is_over():

@@ -29,6 +29,9 @@ RECIPES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Recipes by name: `train: {recipe: fine-tune, epochs: 4}`. A training's key holds the values, never the name."""
 
+_REPLACED = {"epochs": ("steps",), "steps": ("epochs",), "schedule": ("milestones", "decay")}
+"""What a named recipe no longer says once a key is given another value, one that goes without it."""
+
 
 class Recipe(BaseModel):
     """SGD with momentum. Only what differs from the defaults is part of a training's key, so a released default
@@ -70,14 +73,12 @@ class Recipe(BaseModel):
         if not isinstance(values, dict) or "recipe" not in values:
             return values
         name, given = values["recipe"], {key: value for key, value in values.items() if key != "recipe"}
-        if name not in RECIPES:
+        if not isinstance(name, str) or name not in RECIPES:
             raise ValueError(f"recipe is {name!r}: it should be one of {', '.join(RECIPES)}")
-        named = {**RECIPES[name]}
-        if "epochs" in given:
-            named.pop("steps", None)
-        if "steps" in given:
-            named.pop("epochs", None)
-        return named | given
+        named = RECIPES[name]
+        changed = [key for key in given if given[key] != named.get(key)]
+        replaced = {each for key in changed for each in _REPLACED.get(key, ())}
+        return {key: value for key, value in named.items() if key not in replaced} | given
 
     @field_validator("milestones", mode="before")
     @classmethod
@@ -89,9 +90,19 @@ class Recipe(BaseModel):
         if self.steps is not None and "epochs" in self.model_fields_set:
             raise ValueError("steps and epochs are both given: leave one out, either says how long")
         if bool(self.milestones) != (self.schedule == "steps"):
-            raise ValueError("milestones go with the schedule 'steps', and with no other: give both or neither")
+            raise ValueError(
+                f"schedule is {self.schedule!r} and milestones are {list(self.milestones)}: milestones go with the "
+                "schedule 'steps' and with no other, as in schedule: steps, milestones: [0.75, 0.875]"
+            )
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError("milestones should rise, as in [0.75, 0.875]")
+            raise ValueError(f"milestones are {list(self.milestones)}: they should rise, as in [0.75, 0.875]")
+        if self.milestones and self.milestones[0] <= self.warmup:
+            raise ValueError(
+                f"milestones begin at {self.milestones[0]:g}: they should come after the warm-up, whose share of the "
+                f"steps is {self.warmup:g}"
+            )
+        if "decay" in self.model_fields_set and not self.milestones:
+            raise ValueError("decay is given without milestones: it is what the rate is multiplied by at each of them")
         return self
 
     def length(self, count: int) -> int:
@@ -108,7 +119,9 @@ class Recipe(BaseModel):
         epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         length = f"{self.steps} steps" if self.steps else epochs
         falls = (
-            f" x{self.decay:g} at {', '.join(f'{share:.0%}' for share in self.milestones)}" if self.milestones else ""
+            f" x{self.decay:g} at {', '.join(f'{100 * share:g}%' for share in self.milestones)}"
+            if self.milestones
+            else ""
         )
         probe = "last layer only, " if self.trainable == "head" else ""
         again = f", batch norm estimated again over {self.statistics_clips} clips" if self.statistics_clips else ""

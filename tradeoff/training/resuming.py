@@ -24,7 +24,7 @@ from tradeoff.records.store import write_atomically
 SECONDS = 60.0
 """How often a training's state is saved: what a kill that nothing can catch costs at most."""
 
-_FORMAT = "tradeoff-resume-2"
+_FORMAT = "tradeoff-resume-3"
 _DIGEST = hashlib.sha256().digest_size
 
 

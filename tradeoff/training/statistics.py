@@ -17,7 +17,12 @@ from tradeoff.training.batches import TrainingBatches
 
 def estimate_statistics(network: nn.Module, batches: TrainingBatches, clips: int) -> None:
     """Replaces the running mean and variance of every batch norm by their averages over the batches of at least
-    `clips` training clips, cropped and mirrored as in training."""
+    `clips` training clips, cropped and mirrored as in training.
+
+    What trains and what does not stays as it is, and the next epoch of `batches` is the one that it would have been.
+    """
+    modes = {module: module.training for module in network.modules()}
+    position = batches.state_dict()
 
     def drawn() -> Iterator[Tensor]:
         seen = 0
@@ -30,3 +35,6 @@ def estimate_statistics(network: nn.Module, batches: TrainingBatches, clips: int
 
     with torch.no_grad():
         update_bn(drawn(), network)
+    for module, training in modes.items():
+        module.training = training
+    batches.load_state_dict(position)

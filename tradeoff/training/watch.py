@@ -1,0 +1,61 @@
+"""What is noted of a training beside its loss: accuracy, and how long it waited for data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Of an epoch since it began or was resumed: clips seen, seconds, and those of them spent waiting for batches."""
+
+    clips: int
+    seconds: float
+    waited: float
+
+    @property
+    def clips_per_second(self) -> float:
+        return self.clips / self.seconds
+
+    @property
+    def wait(self) -> float:
+        """The share of the time that was waited, 0 to 1."""
+        return self.waited / self.seconds
+
+
+class Watched:
+    """Batches as they come, (clips, labels); counts the clips, and the seconds until each batch was there."""
+
+    def __init__(
+        self, batches: Iterator[tuple[Tensor, Tensor]], clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.batches, self.clock = batches, clock
+        self.clips, self.waited = 0, 0.0
+        self.started = clock()
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return self
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        asked = self.clock()
+        clips, labels = next(self.batches)
+        self.waited += self.clock() - asked
+        self.clips += len(labels)
+        return clips, labels
+
+    def pace(self) -> Pace:
+        return Pace(self.clips, self.clock() - self.started, self.waited)
+
+
+@torch.no_grad()
+def loss_and_accuracy(loss: Tensor, logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    """The loss, and the share of labels, (N,), that are the largest of their logits, (N, classes): as numbers, in one
+    transfer from the device."""
+    right = (logits.argmax(dim=1) == labels).double().mean()
+    value, accuracy = torch.stack((loss.double(), right)).tolist()
+    return value, accuracy
