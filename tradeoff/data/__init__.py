@@ -17,6 +17,7 @@ from tradeoff.data.clips import (
     Frames,
     Progress,
     Source,
+    quiet,
     stored_shape,
 )
 from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoData
@@ -36,21 +37,27 @@ __all__ = [
 ]
 
 
-def describe(spec: DataSpec, clip: ClipShape) -> Description:
-    """Name, digest, classes and folds, nothing decoded; raises InputError for videos that cannot be listed."""
-    return _source(spec, clip).description
+def describe(spec: DataSpec, clip: ClipShape, cache: Path | None = None, hashing: Progress = quiet) -> Description:
+    """Name, digest, classes and folds, nothing decoded; raises InputError for videos that cannot be listed.
+
+    Videos are read for the digest. With `cache`, those that were read before and have not changed are not read again;
+    `hashing(done, total)` counts those that are, in this thread.
+    """
+    return _source(spec, clip, cache, hashing).description
 
 
-def open_dataset(spec: DataSpec, clip: ClipShape, cache: Path, progress: Progress) -> Dataset:
+def open_dataset(
+    spec: DataSpec, clip: ClipShape, cache: Path, progress: Progress, hashing: Progress = quiet
+) -> Dataset:
     """The data set, memory-mapped from `<cache>/<name>-<digest>/`, built there first if it is new.
 
-    `progress(done, total)` is called in this thread as clips are built. Raises InputError for videos that
-    cannot be listed, for a split or class of which no clip is readable, for more missing or unreadable clips than
-    the spec allows, and for an unusable cache folder.
+    `progress(done, total)` is called in this thread as clips are built, `hashing` as in `describe`. Raises InputError
+    for videos that cannot be listed, for a split or class of which no clip is readable, for more missing or unreadable
+    clips than the spec allows, and for an unusable cache folder.
     """
     from tradeoff.data.cache import open_cached
 
-    dataset = open_cached(_source(spec, clip), cache, progress, processors())
+    dataset = open_cached(_source(spec, clip, cache, hashing), cache, progress, processors())
     if isinstance(spec, CatalogueData):  # a cache may be of a spec that allows more
         from tradeoff.data.videos import check_share
 
@@ -65,8 +72,8 @@ def is_cached(description: Description, cache: Path) -> bool:
     return (folder / "clips.json").exists() and (folder / "frames.npy").exists()
 
 
-def _source(spec: DataSpec, clip: ClipShape) -> Source:
-    return _SOURCES[type(spec)](spec, clip)
+def _source(spec: DataSpec, clip: ClipShape, cache: Path | None, hashing: Progress) -> Source:
+    return _SOURCES[type(spec)](spec, clip, cache, hashing)
 
 
 def processors() -> int:
@@ -101,23 +108,23 @@ class _SyntheticSource:
         return ClipIndex(self.description.classes, labels, folds, tuple(made.ids), groups)
 
 
-def _synthetic(spec: SyntheticData, clip: ClipShape) -> Source:
+def _synthetic(spec: SyntheticData, clip: ClipShape, cache: Path | None, hashing: Progress) -> Source:
     return _SyntheticSource(spec, stored_shape(clip))
 
 
-def _videos(spec: VideoData, clip: ClipShape) -> Source:
+def _videos(spec: VideoData, clip: ClipShape, cache: Path | None, hashing: Progress) -> Source:
     from tradeoff.data.videos import VideoSource
 
-    return VideoSource.find(spec.videos, stored_shape(clip), spec.flips)
+    return VideoSource.find(spec.videos, stored_shape(clip), spec.flips, cache, hashing)
 
 
-def _catalogued(spec: CatalogueData, clip: ClipShape) -> Source:
+def _catalogued(spec: CatalogueData, clip: ClipShape, cache: Path | None, hashing: Progress) -> Source:
     from tradeoff.data.catalogued import find_catalogued
 
-    return find_catalogued(spec, stored_shape(clip))
+    return find_catalogued(spec, stored_shape(clip), cache, hashing)
 
 
-_SOURCES: dict[type, Callable[[Any, ClipShape], Source]] = {
+_SOURCES: dict[type, Callable[[Any, ClipShape, Path | None, Progress], Source]] = {
     SyntheticData: _synthetic,
     VideoData: _videos,
     CatalogueData: _catalogued,

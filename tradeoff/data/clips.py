@@ -20,6 +20,10 @@ Integers = NDArray[np.int64]
 Progress = Callable[[int, int], None]  # clips done, clips in all
 
 
+def quiet(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
 def stored_shape(clip: ClipShape) -> tuple[int, int, int]:
     """Frames, height and width as stored: the clip's, each side an eighth longer."""
     return clip.frames, clip.height + clip.height // MARGIN, clip.width + clip.width // MARGIN
@@ -49,7 +53,11 @@ class Description:
 
 @dataclass(frozen=True)
 class ClipIndex:
-    """Everything but the pixels, one entry a readable clip; `clips.json` in the cache."""
+    """Everything but the pixels, one entry a readable clip; `clips.json` in the cache.
+
+    unreadable  (id, reason) of every clip left out.
+    short       ids of the clips that have fewer frames than T, so that some repeat; None where nobody has counted.
+    """
 
     classes: tuple[str, ...]
     labels: tuple[int, ...]
@@ -57,6 +65,7 @@ class ClipIndex:
     ids: tuple[str, ...]
     groups: tuple[int, ...]
     unreadable: tuple[tuple[str, str], ...] = ()
+    short: tuple[str, ...] | None = None
 
 
 class Source(Protocol):
@@ -84,9 +93,11 @@ class Dataset:
     labels   int64 (N,), indices into `classes`.
     folds    int64 (N,): the fold that tests the clip, -1 for none. A train/test split is folds -1 and 0.
     ids      unique and stable from run to run and machine to machine.
-    groups   int64 (N,): clips of one group share pixels (a clip and its reverse, a file and its copy), so
-             statistics resample whole groups.
+    groups   int64 (N,): clips of one group share pixels (a clip and its reverse, a file and its copy, parts of a video
+             that overlap), so statistics resample whole groups.
     unreadable  (path, reason) of every clip left out.
+    short    ids of the clips that have fewer frames than T, so that some repeat; None where nobody has counted: of
+             generated clips, and of those cached before they were counted.
     """
 
     name: str
@@ -98,13 +109,14 @@ class Dataset:
     ids: tuple[str, ...]
     groups: Integers
     unreadable: tuple[tuple[str, str], ...] = ()
+    short: tuple[str, ...] | None = None
 
     @classmethod
     def join(cls, description: Description, frames: Frames, index: ClipIndex) -> Dataset:
         """The frames and the index of one data set, put together."""
         labels, folds, groups = (np.array(a, np.int64) for a in (index.labels, index.folds, index.groups))
         name, digest = description.name, description.digest
-        return cls(name, digest, index.classes, frames, labels, folds, index.ids, groups, index.unreadable)
+        return cls(name, digest, index.classes, frames, labels, folds, index.ids, groups, index.unreadable, index.short)
 
     def split(self, fold: int) -> tuple[Integers, Integers]:
         """Indices of the training clips and of the test clips; raises InputError if `fold` tests no clip."""

@@ -216,6 +216,8 @@ class Engine:
             "ids": np.array([dataset.ids[i] for i in indices]),
         }
         counts = {"clips": len(indices), "unreadable": len(dataset.unreadable)}
+        if dataset.short is not None:  # how many of the tested clips repeat frames
+            counts["short"] = len(set(dataset.short) & {dataset.ids[i] for i in indices})
         self._write(measurement, measured | counts, started, arrays)
         return f"top-1 {measured['top1']:.1%}, top-5 {measured['top5']:.1%} of {len(indices)} clips"
 
