@@ -2,8 +2,9 @@ import hashlib
 import multiprocessing
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -188,10 +189,10 @@ def lose_values(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [overwrite, truncate, empty, other_table, change_content, lose_values])
-def test_a_damaged_memo_is_made_again(files: list[Path], tmp_path: Path, damage: object) -> None:
+def test_a_damaged_memo_is_made_again(files: list[Path], tmp_path: Path, damage: Callable[[Path], None]) -> None:
     whole = expected(b"one", b"two", b"three")
     read(files, tmp_path)
-    damage(tmp_path / "contents.sqlite")  # type: ignore[operator]
+    damage(tmp_path / "contents.sqlite")
     assert read(files, tmp_path) == (whole, 3)
     assert read(files, tmp_path) == (whole, 0)
 
@@ -240,11 +241,11 @@ def test_what_was_read_is_kept_every_few_seconds(
     assert left == [1, 2]
 
 
-def _read_all(folder: str, start: int, queue: object) -> None:
+def _read_all(folder: str, start: int, queue: Any) -> None:
     paths = sorted(Path(folder).glob("*.mp4"))
     mine = paths[start:] + paths[:start]
     contents = dict(zip(mine, contents_of(mine, 2, Path(folder) / "cache"), strict=True))
-    queue.put([contents[path] for path in paths])  # type: ignore[attr-defined]
+    queue.put([contents[path] for path in paths])
 
 
 def test_processes_share_a_memo(tmp_path: Path) -> None:

@@ -120,15 +120,19 @@ def _pick(
 
 
 def _within(frames: Iterator[av.VideoFrame], part: Part) -> Iterator[av.VideoFrame]:
-    first = None
+    """The frames of a part, of frames in the order of showing.
+
+    One that is said to be shown before its predecessor, as those of packed B-frames in AVI are, is shown with it.
+    """
+    first = last = None
     for frame in frames:
         time = shown_at(frame)
         if time is None:
             raise Unreadable("its frames have no times, so that no part of it can be found")
-        first = time if first is None else first
-        if time - first >= part.end:
+        first, last = time if first is None else first, time if last is None else max(last, time)
+        if last - first >= part.end:
             return
-        if part.holds(time - first):
+        if part.holds(last - first):
             yield frame
 
 
