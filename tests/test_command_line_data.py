@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from small_trees import make_jester, make_ucf101
+from small_trees import make_jester, make_ucf101, write_texts, write_video
 
 Tool = Callable[..., tuple[int, str, str]]
 
@@ -82,9 +84,52 @@ def test_check_of_folders_of_frames_and_of_the_users_own(tool: Tool, tmp_path: P
     assert [each["id"] for each in record["unreadable"]] == ["darker/broken.mkv"]
 
 
+def test_check_names_short_clips_and_copies(tool: Tool, ucf101: Path) -> None:
+    shutil.copy(ucf101 / "YoYo" / "v_YoYo_g01_c01.avi", ucf101 / "YoYo" / "v_YoYo_g03_c01.avi")
+    code, out, _ = tool("data", "check", "ucf101", str(ucf101))
+    assert code == 0
+    assert "shorter than a clip" in out.splitlines()[1] + out.splitlines()[0]
+    assert "shorter than a clip of 64 frames, so that some repeat: Archery/v_Archery_g03_c01.avi, " in out
+    assert (
+        "2 clips share pixels with one of another split, tested on what was trained on: YoYo/v_YoYo_g03_c01.avi ="
+        in out
+    )
+    code, out, _ = tool("data", "check", "ucf101", str(ucf101), "--no-copies", "--clip", "8x32x32", "--json")
+    record = json.loads(out)
+    assert (record["frames"], len(record["short"]), record["copies"]) == (8, 12, None)
+    assert "copies in another split: none" in tool("data", "check", "ucf101", str(make_ucf101(Path("other"))))[1]
+
+
+def test_check_of_a_csv_with_parts(tool: Tool, tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mkv", range(30))
+    write_video(tmp_path / "b.mkv", range(100, 130))
+    rows = "path,label,split,start,end\na.mkv,up,train,,1\na.mkv,up,test,1,2\nb.mkv,down,train,,\nb.mkv,down,test,4,\n"
+    write_texts(tmp_path, {"clips.csv": rows})
+    code, out, _ = tool("data", "check", "folder", "clips.csv")
+    assert code == 1
+    assert "folder in clips.csv: 3 of 4 listed clips are readable: NOT whole, 0 missing, 1 unreadable" in out
+    assert "unreadable b.mkv#t=4: no frame from 4 s to its end" in out
+    write_texts(tmp_path, {"clips.csv": rows.replace("4,", "4,3")})
+    code, out, err = tool("data", "check", "folder", "clips.csv")
+    assert (code, out) == (2, "")
+    assert "clips.csv line 5: end is '3'; it should be later than start, 4" in err
+
+
+def test_long_reading_shows_on_standard_error(
+    tool: Tool, ucf101: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tradeoff.cli.options.HashingOnStderr.seconds", 0.0)
+    for video in ucf101.glob("*/*.avi"):
+        os.utime(video, (10**9, 10**9))
+    first = tool("data", "check", "ucf101", str(ucf101), "--cache", "cache")[2]
+    assert "reading videos for their digests, once: 12 of 12\n" in first
+    assert "reading" not in tool("data", "check", "ucf101", str(ucf101), "--cache", "cache")[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
+        (["ucf101", "ucf", "--clip", "64"], ["clip '64' is not FRAMESxHEIGHTxWIDTH"]),
         (["ucf100", "ucf"], ["'ucf100'", "ucf101"]),
         (["ucf101", "gone"], ["root gone", "does not exist"]),
         (["ucf101", "ucf", "--split", "3"], ["trainlist03.txt", "ucf/annotations"]),
@@ -110,7 +155,8 @@ def test_a_sweep_trains_on_an_official_split(tool: Tool, ucf101: Path, tmp_path:
     code, _, err = tool("sweep", str(path))
     assert code == 0, err
     records = [json.loads(each.read_text()) for each in (tmp_path / "results").glob("**/accuracy/*.json")]
-    assert [(each["measured"]["clips"], each["measured"]["unreadable"]) for each in records] == [(4, 1)]
+    measured = [each["measured"] for each in records]
+    assert [(each["clips"], each["unreadable"], each["short"]) for each in measured] == [(4, 1, 4)]
     path.write_text(yaml.safe_dump(values | {"data": data | {"broken": 0.05}}))
     code, _, err = tool("sweep", str(path))
     assert code == 2

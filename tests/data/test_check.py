@@ -128,6 +128,7 @@ def test_the_record_is_json(ucf101: Path) -> None:
         "listed": 4,
         "missing": 0,
         "unreadable": 1,
+        "short": 3,
         "readable": 3,
     }
     assert record["seconds"] == {"minimum": 0.6, "median": 0.6, "maximum": 0.6, "count": 11}

@@ -39,6 +39,14 @@ def touch(root: Path, *names: str) -> None:
         (root / name).write_bytes(b"")
 
 
+def write_table(root: Path, text: str) -> Path:
+    """`clips.csv` beside four files, 1.mp4 to 4.mp4, that hold their names."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name in ("1.mp4", "2.mp4", "3.mp4", "4.mp4"):
+        (root / name).write_bytes(name.encode())
+    return write_texts(root, {"clips.csv": text}) / "clips.csv"
+
+
 def write_texts(folder: Path, texts: Mapping[str, str]) -> Path:
     """Text files by name."""
     for name, text in texts.items():

@@ -15,6 +15,7 @@ from tradeoff.cli.options import (
     SYNTHETIC,
     Cache,
     Clip,
+    HashingOnStderr,
     Json,
     cache_of,
     count_on_stderr,
@@ -36,7 +37,8 @@ LIST_NOTE = (
     "flips no: left and right are labels, so clips are never mirrored; files may be gzipped; "
     "tradeoff data check NAME ROOT says whether a copy is whole"
 )
-SPLIT_HEADINGS = {name: name for name in ("split", "listed", "missing", "unreadable", "readable")}
+SHORT = {"short": "shorter than a clip"}
+SPLIT_HEADINGS = {name: name for name in ("split", "listed", "missing", "unreadable", "readable")} | SHORT
 SPLIT_HEADINGS |= {"clips": "readable clips a class: min, median, max"}
 FACT_HEADINGS = {"fact": "of the readable clips", "minimum": "min", "median": "median", "maximum": "max"}
 FACT_HEADINGS |= {"count": "clips that say"}
@@ -63,11 +65,12 @@ def data_show(
     few = {"train": 32 * clips, "test": 32} if data in SYNTHETIC else {}  # a picture needs no more
     chosen = make_sweep_of("data", {"variants": ["I2D"], "data": data_of(data) | few, "clip": clip})
     assert chosen.data is not None
-    dataset = open_dataset(chosen.data, chosen.shape, cache_of(cache), count_on_stderr)
+    dataset = open_dataset(chosen.data, chosen.shape, cache_of(cache), count_on_stderr, HashingOnStderr())
     path = out or LOCAL_REPORTS / f"{dataset.name}_clips.png"
     contact_sheet(dataset.frames, dataset.labels, dataset.classes, path, clips_per_class=clips)
     facts = {"path": str(path), "data": dataset.name, "classes": len(dataset.classes), "clips": len(dataset.labels)}
     facts |= {"unreadable": len(dataset.unreadable)}
+    facts |= {} if dataset.short is None else {"short": len(dataset.short)}
     if as_json:
         print_json(facts | {"unreadable_files": dataset.unreadable})
         return
@@ -115,19 +118,40 @@ def data_check(
         bool,
         typer.Option("--decode", help="Decode every frame, not the first alone: slow, and finds all that is broken."),
     ] = False,
+    clip: Clip = "64x224x224",
+    copies: Annotated[
+        bool, typer.Option(help="Look for clips that two splits share; reads every video to its end, once.")
+    ] = True,
+    cache: Cache = None,
     as_json: Json = False,
 ) -> None:
     """Check that every clip of the official lists is there, opens and has a first frame; exit code 1 where not.
 
+    Videos that have fewer frames than a clip, and copies in another split, are reported beside.
+
     Example: tradeoff data check ucf101 /data/UCF-101 --annotations /data/ucfTrainTestlist
     """
+    from tradeoff.clip_shape import ClipShape
     from tradeoff.data.catalogue import entry_of
     from tradeoff.data.check import check
 
     if missing is not None and (missing.is_dir() or not missing.absolute().parent.is_dir()):  # before hours of checking
         raise InputError(f"list of missing clips {missing} cannot be written: give a file in a folder that exists")
+    frames, place = ClipShape.parse(clip).frames, cache_of(cache)
     with _progress("checking") as progress:
-        report = check(entry_of(entry), root, annotations, split, workers, progress, whole=decode)
+        report = check(
+            entry_of(entry),
+            root,
+            annotations,
+            split,
+            workers,
+            progress,
+            frames,
+            copies,
+            place,
+            HashingOnStderr(),
+            whole=decode,
+        )
     if missing is not None:
         _write_ids(missing, report)
     if as_json:
@@ -198,6 +222,10 @@ def _fact_rows(report: Report) -> list[dict[str, Any]]:
 
 def _notes(report: Report) -> Iterator[str]:
     """What a table does not hold, a line each, the verdict last."""
+    if report.short:
+        yield f"shorter than a clip of {report.frames} frames, so that some repeat: {_few(report.short)}"
+    if report.copies is not None:
+        yield _copies(report.copies)
     if report.codecs:
         yield "codecs: " + ", ".join(f"{name} {count}" for name, count in report.codecs.items())
     if report.rate_given is not None:
@@ -214,6 +242,15 @@ def _notes(report: Report) -> Iterator[str]:
         "whole" if report.whole else f"NOT whole, {len(report.missing)} missing, {len(report.unreadable)} unreadable"
     )
     yield f"{report.entry} in {report.root}: {report.readable} of {report.listed} listed clips are readable: {verdict}"
+
+
+def _copies(copies: tuple[tuple[str, ...], ...]) -> str:
+    if not copies:
+        return "copies in another split: none"
+    shown = _few(tuple(" = ".join(ids) for ids in copies))
+    return (
+        f"{sum(map(len, copies))} clips share pixels with one of another split, tested on what was trained on: {shown}"
+    )
 
 
 def _few(names: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -67,7 +68,23 @@ def count_on_stderr(done: int, total: int) -> None:
         sys.stderr.write(f"{total} clips generated or decoded\n")
 
 
-def plan_of(chosen: Sweep, device: str, threads: int) -> Plan:
+class HashingOnStderr:
+    """A line of progress every few seconds where reading the videos of a data set for their digests takes longer."""
+
+    seconds = 5.0
+
+    def __init__(self) -> None:
+        self._started = self._at = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._at >= self.seconds or (done == total and self._at > self._started):
+            self._at = now
+            sys.stderr.write(f"reading videos for their digests, once: {done:,} of {total:,}\n")
+
+
+def plan_of(chosen: Sweep, device: str, threads: int, cache: Path | None = None) -> Plan:
+    """The plan of a sweep; digests of its videos are kept in `cache`, where one is given."""
     import torch
 
     from tradeoff.measure.environment import resolve_device
@@ -75,7 +92,7 @@ def plan_of(chosen: Sweep, device: str, threads: int) -> Plan:
 
     if threads:
         torch.set_num_threads(threads)
-    return make_plan(chosen, resolve_device(device))
+    return make_plan(chosen, resolve_device(device), cache, HashingOnStderr())
 
 
 @contextmanager

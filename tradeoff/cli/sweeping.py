@@ -158,7 +158,7 @@ def _measure(
     from tradeoff.sweep.engine import Engine
     from tradeoff.sweep.progress import Reporter
 
-    plan = plan_of(chosen, device, threads)
+    plan = plan_of(chosen, device, threads, cache_of(cache))
     kinds = _kinds(plan, only)
     try:
         with Reporter() as reporter:
@@ -188,11 +188,11 @@ def _estimate(
     only: Sequence[Stage] | None,
     as_json: bool,
 ) -> None:
-    """Say what a sweep would cost; nothing is measured and nothing written."""
+    """Say what a sweep would cost; nothing is measured, and nothing written but the digests of videos."""
     from tradeoff.records.store import Store
     from tradeoff.sweep.estimate import duration, estimate
 
-    plan = plan_of(chosen, device, threads)
+    plan = plan_of(chosen, device, threads, cache_of(cache))
     kinds = _kinds(plan, only)
     found = estimate(plan, Store(results), cache_of(cache), kinds, _say)
     if as_json:

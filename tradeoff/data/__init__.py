@@ -18,13 +18,16 @@ from tradeoff.data.clips import (
     Frames,
     Progress,
     Source,
+    quiet,
     stored_shape,
 )
 from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoData
 from tradeoff.digest import digest
 
 if TYPE_CHECKING:
+    from tradeoff.data.readers import VideoReader
     from tradeoff.data.streams import VideoSet
+    from tradeoff.data.video_lists import VideoClip
 
 __all__ = [
     "CatalogueData",
@@ -41,21 +44,27 @@ __all__ = [
 ]
 
 
-def describe(spec: DataSpec, clip: ClipShape) -> Description:
-    """Name, digest, classes and folds, nothing decoded; raises InputError for videos that cannot be listed."""
-    return _source(spec, clip).description
+def describe(spec: DataSpec, clip: ClipShape, cache: Path | None = None, hashing: Progress = quiet) -> Description:
+    """Name, digest, classes and folds, nothing decoded; raises InputError for videos that cannot be listed.
+
+    Videos are read for the digest. With `cache`, those that were read before and have not changed are not read again;
+    `hashing(done, total)` counts those that are, in this thread.
+    """
+    return _source(spec, clip, cache, hashing).description
 
 
-def open_dataset(spec: DataSpec, clip: ClipShape, cache: Path, progress: Progress) -> Dataset:
+def open_dataset(
+    spec: DataSpec, clip: ClipShape, cache: Path, progress: Progress, hashing: Progress = quiet
+) -> Dataset:
     """The data set, memory-mapped from `<cache>/<name>-<digest>/`, built there first if it is new.
 
-    `progress(done, total)` is called in this thread as clips are built. Raises InputError for videos that
-    cannot be listed, for a split or class of which no clip is readable, for more missing or unreadable clips than
-    the spec allows, and for an unusable cache folder.
+    `progress(done, total)` is called in this thread as clips are built, `hashing` as in `describe`. Raises InputError
+    for videos that cannot be listed, for a split or class of which no clip is readable, for more missing or unreadable
+    clips than the spec allows, and for an unusable cache folder.
     """
     from tradeoff.data.cache import open_cached
 
-    dataset = open_cached(_source(spec, clip), cache, progress, processors())
+    dataset = open_cached(_source(spec, clip, cache, hashing), cache, progress, processors())
     if isinstance(spec, CatalogueData):  # a cache may be of a spec that allows more
         from tradeoff.data.videos import check_share
 
@@ -64,21 +73,30 @@ def open_dataset(spec: DataSpec, clip: ClipShape, cache: Path, progress: Progres
     return dataset
 
 
-def open_videos(spec: VideoData | CatalogueData, clip: ClipShape, cache: Path, progress: Progress) -> VideoSet:
+def open_videos(
+    spec: VideoData | CatalogueData, clip: ClipShape, cache: Path, progress: Progress, hashing: Progress = quiet
+) -> VideoSet:
     """The videos of a data set, to be decoded as they are needed; with `pack`, from frames that are packed first.
 
-    `progress(done, total)` is called as videos are packed. Raises InputError for videos that cannot be listed, for more
-    missing or unreadable ones than the spec allows, and for an unusable cache folder.
+    `progress(done, total)` is called as videos are packed, `hashing` as in `describe`. Raises InputError for
+    videos that cannot be listed, for more missing or unreadable ones than the spec allows, and for an unusable cache
+    folder.
     """
     from tradeoff.data.catalogue import entry_of
     from tradeoff.data.readers import open_video
+    from tradeoff.data.readers.part import PartReader
     from tradeoff.data.streams import video_set
     from tradeoff.data.videos import VideoSource
 
-    source = _source(spec, clip)
+    source = _source(spec, clip, cache, hashing)
     assert isinstance(source, VideoSource)
     rate = entry_of(spec.catalogue).rate if isinstance(spec, CatalogueData) else None
-    videos = video_set(source, lambda clip: open_video(clip.path, spec.decoder, rate))
+
+    def opener(clip: VideoClip) -> VideoReader:
+        whole = open_video(clip.path, spec.decoder, rate)
+        return whole if clip.part is None else PartReader(whole, clip.part)
+
+    videos = video_set(source, opener)
     if spec.pack is None:
         return videos
     from tradeoff.data.packed import pack
@@ -93,8 +111,8 @@ def is_cached(description: Description, cache: Path) -> bool:
     return (folder / "clips.json").exists() and (folder / "frames.npy").exists()
 
 
-def _source(spec: DataSpec, clip: ClipShape) -> Source:
-    return _SOURCES[type(spec)](spec, clip)
+def _source(spec: DataSpec, clip: ClipShape, cache: Path | None, hashing: Progress) -> Source:
+    return _SOURCES[type(spec)](spec, clip, cache, hashing)
 
 
 def processors() -> int:
@@ -129,23 +147,23 @@ class _SyntheticSource:
         return ClipIndex(self.description.classes, labels, folds, tuple(made.ids), groups)
 
 
-def _synthetic(spec: SyntheticData, clip: ClipShape) -> Source:
+def _synthetic(spec: SyntheticData, clip: ClipShape, cache: Path | None, hashing: Progress) -> Source:
     return _SyntheticSource(spec, stored_shape(clip))
 
 
-def _videos(spec: VideoData, clip: ClipShape) -> Source:
+def _videos(spec: VideoData, clip: ClipShape, cache: Path | None, hashing: Progress) -> Source:
     from tradeoff.data.videos import VideoSource
 
-    return VideoSource.find(spec.videos, stored_shape(clip), spec.flips, spec.reading())
+    return VideoSource.find(spec.videos, stored_shape(clip), spec.flips, cache, hashing, spec.reading())
 
 
-def _catalogued(spec: CatalogueData, clip: ClipShape) -> Source:
+def _catalogued(spec: CatalogueData, clip: ClipShape, cache: Path | None, hashing: Progress) -> Source:
     from tradeoff.data.catalogued import find_catalogued
 
-    return find_catalogued(spec, stored_shape(clip))
+    return find_catalogued(spec, stored_shape(clip), cache, hashing)
 
 
-_SOURCES: dict[type, Callable[[Any, ClipShape], Source]] = {
+_SOURCES: dict[type, Callable[[Any, ClipShape, Path | None, Progress], Source]] = {
     SyntheticData: _synthetic,
     VideoData: _videos,
     CatalogueData: _catalogued,

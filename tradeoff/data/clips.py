@@ -20,6 +20,10 @@ Integers = NDArray[np.int64]
 Progress = Callable[[int, int], None]  # clips done, clips in all
 
 
+def quiet(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
 def stored_shape(clip: ClipShape) -> tuple[int, int, int]:
     """Frames, height and width as stored: the clip's, each side an eighth longer."""
     return clip.frames, clip.height + clip.height // MARGIN, clip.width + clip.width // MARGIN
@@ -51,7 +55,11 @@ class Description:
 
 @dataclass(frozen=True)
 class ClipIndex:
-    """Everything but the pixels, one entry a readable clip; `clips.json` in the cache."""
+    """Everything but the pixels, one entry a readable clip; `clips.json` in the cache.
+
+    unreadable  (id, reason) of every clip left out.
+    short       ids of the clips that have fewer frames than T, so that some repeat; None where nobody has counted.
+    """
 
     classes: tuple[str, ...]
     labels: tuple[int, ...]
@@ -59,6 +67,7 @@ class ClipIndex:
     ids: tuple[str, ...]
     groups: tuple[int, ...]
     unreadable: tuple[tuple[str, str], ...] = ()
+    short: tuple[str, ...] | None = None
 
 
 class Source(Protocol):
@@ -84,8 +93,8 @@ class Labelled:
     labels  int64 (N,), indices into `classes`.
     folds   int64 (N,): the fold that tests the clip, -1 for none. A train/test split is folds -1 and 0.
     ids     unique and stable from run to run and machine to machine.
-    groups  int64 (N,): clips of one group share pixels (a clip and its reverse, a file and its copy), so statistics
-            resample whole groups.
+    groups  int64 (N,): clips of one group share pixels (a clip and its reverse, a file and its copy, parts of a video
+            that overlap), so statistics resample whole groups.
     """
 
     name: str
@@ -112,10 +121,13 @@ class Dataset(Labelled):
     frames      uint8 (N, T, H', W', 3), RGB; H' and W' exceed the clip's H and W by an eighth: training crops at
                 random, testing from the centre.
     unreadable  (path, reason) of every clip left out.
+    short       ids of the clips that have fewer frames than T, so that some repeat; None where nobody has counted: of
+                generated clips, and of those cached before they were counted.
     """
 
     frames: Frames
     unreadable: tuple[tuple[str, str], ...] = ()
+    short: tuple[str, ...] | None = None
 
     @classmethod
     def join(cls, description: Description, frames: Frames, index: ClipIndex) -> Dataset:
@@ -130,4 +142,5 @@ class Dataset(Labelled):
             groups=np.array(index.groups, np.int64),
             frames=frames,
             unreadable=index.unreadable,
+            short=index.short,
         )

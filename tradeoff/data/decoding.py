@@ -1,4 +1,4 @@
-"""The frames of one video file, decoded from the first to the last.
+"""The frames of one video file, or of a part of one, decoded from the first to the last.
 
 A clip is T frames spread evenly over the whole video, upright, scaled to cover H'xW' and cropped at the centre.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -18,6 +19,7 @@ from av.sidedata.sidedata import SideData
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from tradeoff.data.clips import Frames, Integers
+from tradeoff.data.parts import Part
 
 SAMPLING_VERSION = 1  # in the digest: to be raised when the same files would give other pixels
 
@@ -79,34 +81,82 @@ def decode(path: Path, shape: tuple[int, int, int], sampling: Sampling = sampled
 
     Raises Unreadable, with the reason, for a file that is broken anywhere: what follows would not be evenly spread.
     """
-    expected = _count_packets(path)
-    clip, found = _pick(path, expected, shape, sampling)
+    return decode_counted(path, shape, sampling)[0]
+
+
+def decode_counted(
+    path: Path, shape: tuple[int, int, int], sampling: Sampling = sampled_indices, part: Part | None = None
+) -> tuple[Frames, int]:
+    """As `decode`, from the frames of a part alone where one is given, and how many frames there were to take from.
+
+    Of a part, what lies behind its end is not decoded. Raises Unreadable where no frame is shown in it, too.
+    """
+    expected = _count_packets(path) if part is None else _count_within(path, part)
+    clip, found = _pick(path, expected, shape, sampling, part)
     if found != expected:  # a packet may hold no frame, or more than one
-        clip, found = _pick(path, found, shape, sampling)
+        clip, found = _pick(path, found, shape, sampling, part)
     if found == 0:
-        raise Unreadable("no frames")
-    return clip
+        raise Unreadable("no frames" if part is None else f"no frame from {part}")
+    return clip, found
 
 
 def _count_packets(path: Path) -> int:
     """Frames as far as the packets tell: files' own counts are often missing and sometimes wrong."""
+    return sum(1 for _ in packet_times(path))
+
+
+def _count_within(path: Path, part: Part) -> int:
+    times = [time for time in packet_times(path) if time is not None]
+    return sum(part.holds(time - min(times)) for time in times)
+
+
+def packet_times(path: Path) -> Iterator[Fraction | None]:
+    """When each packet of the pictures is shown, in seconds, in the file's order; None where it does not say."""
     with opened(path) as (container, stream):
-        return sum(1 for packet in container.demux(stream) if packet.size)
+        for packet in container.demux(stream):
+            if packet.size:
+                time = packet.dts if packet.pts is None else packet.pts
+                yield None if time is None or stream.time_base is None else time * stream.time_base
 
 
-def _pick(path: Path, total: int, shape: tuple[int, int, int], sampling: Sampling) -> tuple[Frames, int]:
-    """The clip, if the video has `total` frames, and how many it has; holds no more frames than the clip's."""
+def _pick(
+    path: Path, total: int, shape: tuple[int, int, int], sampling: Sampling, part: Part | None
+) -> tuple[Frames, int]:
+    """The clip, if the part has `total` frames, and how many it has; holds no more frames than the clip's."""
     wanted = sampling(total, shape[0])
     clip = np.zeros((*shape, 3), np.uint8)
     found = 0
     with opened(path) as (container, stream):
         scaler, pixel = VideoReformatter(), float(stream.sample_aspect_ratio or 1)
-        for frame in container.decode(stream):
+        frames = container.decode(stream)
+        for frame in frames if part is None else _within(frames, part):
             rows = np.flatnonzero(wanted == found)
             if rows.size:
                 clip[rows] = fit(frame, scaler, pixel, shape[1:])
             found += 1
     return clip, found
+
+
+def _within(frames: Iterator[av.VideoFrame], part: Part) -> Iterator[av.VideoFrame]:
+    """The frames of a part, of frames in the order of showing.
+
+    One that is said to be shown before its predecessor, as those of packed B-frames in AVI are, is shown with it.
+    """
+    first = last = None
+    for frame in frames:
+        time = shown_at(frame)
+        if time is None:
+            raise Unreadable("its frames have no times, so that no part of it can be found")
+        first, last = time if first is None else first, time if last is None else max(last, time)
+        if last - first >= part.end:
+            return
+        if part.holds(last - first):
+            yield frame
+
+
+def shown_at(frame: av.VideoFrame) -> Fraction | None:
+    """When a frame is shown, in seconds; None where the file does not say."""
+    return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
 
 
 def video_stream(container: InputContainer) -> av.VideoStream:

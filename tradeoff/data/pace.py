@@ -64,12 +64,13 @@ def _listed(spec: DataSpec) -> Sequence[VideoClip]:
 def _decoding(clips: Sequence[VideoClip], clip: ClipShape) -> Pace:
     """Each video is timed in its thread beside the others, so that what they take from each other is in it."""
     from tradeoff.data.decoding import Unreadable
-    from tradeoff.data.videos import decode_clip, in_order
+    from tradeoff.data.threads import in_order
+    from tradeoff.data.videos import decode_clip
 
     def timed(video: VideoClip) -> tuple[float, bool]:
         started = time.perf_counter()
         try:
-            decode_clip(video.path, stored_shape(clip))
+            decode_clip(video, stored_shape(clip))
         except Unreadable:
             return time.perf_counter() - started, False
         return time.perf_counter() - started, True

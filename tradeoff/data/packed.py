@@ -27,8 +27,8 @@ from tradeoff.data.decoding import Unreadable, stretch
 from tradeoff.data.readers import VideoReader
 from tradeoff.data.specs import Pack
 from tradeoff.data.streams import VideoSet
+from tradeoff.data.threads import in_order
 from tradeoff.data.video_lists import VideoClip
-from tradeoff.data.videos import in_order
 from tradeoff.digest import digest
 from tradeoff.errors import InputError
 from tradeoff.records.store import write_atomically

@@ -11,6 +11,7 @@ import numpy as np
 
 from tradeoff.data.clips import Labelled
 from tradeoff.data.decoding import Unreadable
+from tradeoff.data.parts import WHOLE, groups_of
 from tradeoff.data.readers import VideoReader
 from tradeoff.data.video_lists import VideoClip
 from tradeoff.data.videos import MISSING, VideoSource, check_share
@@ -19,7 +20,7 @@ from tradeoff.data.videos import MISSING, VideoSource, check_share
 class Losses:
     """Which videos turned out unreadable, and why; heard from several threads."""
 
-    def __init__(self, place: Path, missing: tuple[str, ...], total: int, broken: float) -> None:
+    def __init__(self, place: Path, missing: tuple[str, ...], total: int, broken: float | None) -> None:
         self.place, self.missing, self.total, self.broken = place, len(missing), total, broken
         self._lock, self._reasons = threading.Lock(), dict.fromkeys(missing, MISSING)
 
@@ -59,16 +60,17 @@ class VideoSet(Labelled):
 
 def video_set(source: VideoSource, opener: Callable[[VideoClip], VideoReader]) -> VideoSet:
     """What a source lists, none of it opened yet."""
-    description, groups = source.description, dict[str, int]()
+    description, listing = source.description, source.listing
+    groups = groups_of(source.contents, [clip.part or WHOLE for clip in listing])
     return VideoSet(
         name=description.name,
         digest=description.videos,
         classes=description.classes,
-        labels=np.array([description.classes.index(clip.label) for clip in source.listing], np.int64),
-        folds=np.array([clip.fold for clip in source.listing], np.int64),
-        ids=tuple(clip.id for clip in source.listing),
-        groups=np.array([groups.setdefault(content, len(groups)) for content in source.contents], np.int64),
-        clips=source.listing,
+        labels=np.array([description.classes.index(clip.label) for clip in listing], np.int64),
+        folds=np.array([clip.fold for clip in listing], np.int64),
+        ids=tuple(clip.id for clip in listing),
+        groups=np.array(groups, np.int64),
+        clips=listing,
         opener=opener,
         losses=Losses(source.place, source.missing, source.clips, source.broken),
     )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tradeoff.data import processors
 from tradeoff.data.clips import (
@@ -19,9 +17,13 @@ from tradeoff.data.clips import (
     Description,
     Frames,
     Progress,
+    quiet,
 )
-from tradeoff.data.decoding import SAMPLING_VERSION, Unreadable, decode
+from tradeoff.data.contents import contents_of, has_pixels
+from tradeoff.data.decoding import SAMPLING_VERSION, Unreadable, decode_counted
 from tradeoff.data.frame_folders import decode_folder, frame_files
+from tradeoff.data.parts import WHOLE, groups_of, shared_across
+from tradeoff.data.threads import in_order
 from tradeoff.data.video_lists import VideoClip, check_folds, class_names, few, fold_name, list_videos
 from tradeoff.digest import digest
 from tradeoff.errors import InputError
@@ -30,16 +32,14 @@ VIDEOS_VERSION = 1  # in the digest: to be raised when the same files would be r
 NOTHING: Mapping[str, Any] = {}
 MISSING = "missing"  # the reason of a listed clip that is not there
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 
 @dataclass(frozen=True)
 class VideoSource:
     """Listed and hashed videos, or folders of frames, ready to decode into (T, H', W') = `shape`.
 
-    `missing` are the ids of listed clips that are not there; `broken` is the largest share of all clips that may be
-    missing or unreadable.
+    missing  ids of listed clips that are not there.
+    broken   the largest share of all clips that may be missing or unreadable, even if no clip is left of a class; None,
+             where the user has no say, is any share, but then each class should keep a clip.
     """
 
     place: Path
@@ -48,19 +48,26 @@ class VideoSource:
     shape: tuple[int, int, int]
     description: Description
     missing: tuple[str, ...] = ()
-    broken: float = 1.0
+    broken: float | None = None
 
     @classmethod
     def find(
-        cls, place: Path, shape: tuple[int, int, int], flips: bool = False, reading: Mapping[str, Any] = NOTHING
+        cls,
+        place: Path,
+        shape: tuple[int, int, int],
+        flips: bool = False,
+        cache: Path | None = None,
+        hashing: Progress = quiet,
+        reading: Mapping[str, Any] = NOTHING,
     ) -> VideoSource:
         """Lists and hashes the videos of a folder of class folders or of a CSV (`list_folder`, `list_csv`).
 
         Raises InputError for whatever is wrong with either. Warns of copies that are tested on and trained on.
         """
         place = Path(os.path.normpath(place.absolute()))
-        name = (place if place.is_dir() else place.parent).name or "videos"
-        return cls.of(place, name, list_videos(place), shape, flips, reading=reading)
+        return cls.of(
+            place, name_of(place), list_videos(place), shape, flips, cache=cache, hashing=hashing, reading=reading
+        )
 
     @classmethod
     def of(
@@ -72,14 +79,19 @@ class VideoSource:
         flips: bool,
         classes: tuple[str, ...] = (),
         missing: tuple[str, ...] = (),
-        broken: float = 1.0,
+        broken: float | None = None,
+        cache: Path | None = None,
+        hashing: Progress = quiet,
         reading: Mapping[str, Any] = NOTHING,
     ) -> VideoSource:
-        """Hashes what is listed. `classes`, where an official order is known, else alphabetical; `reading`, what whole
-        videos' pixels depend on beside the files."""
-        contents = tuple(in_order(_content, [clip.path for clip in listing], processors()))
+        """Hashes what is listed, with `cache` and `hashing` as `contents_of` takes them.
+
+        `classes`, where an official order is known, else alphabetical; `reading`, what whole videos' pixels depend on
+        beside the files.
+        """
+        contents = contents_of([clip.path for clip in listing], processors(), cache, hashing)
         _warn_of_copies(place, listing, contents)
-        facts = [[clip.id, clip.label, clip.fold, content] for clip, content in zip(listing, contents, strict=True)]
+        facts = [_facts(clip, content) for clip, content in zip(listing, contents, strict=True)]
         official = {"classes": classes, "missing": missing} if classes else {}
         identity = digest({"sampling": SAMPLING_VERSION, "shape": shape, "clips": facts, **official})
         folds = tuple(sorted({clip.fold for clip in listing} - {ALWAYS_TRAIN}))
@@ -95,10 +107,11 @@ class VideoSource:
     def build(self, out: Frames, progress: Progress, workers: int) -> ClipIndex:
         """Decodes into the first rows of `out`, in the listing's order whatever the number of threads.
 
-        Raises InputError if no clip of a split or of a class can be read, and as soon as more than the share `broken`
-        of the clips is lost.
+        Raises InputError if no clip of a split or (see `broken`) of a class can be read, and as soon as more than the
+        share `broken` of the clips is lost.
         """
         kept: list[int] = []
+        short: list[str] = []
         unreadable = [(name, MISSING) for name in self.missing]
         results = in_order(self._decode, self.listing, workers)
         for row, (clip, result) in enumerate(zip(self.listing, results, strict=True)):
@@ -106,38 +119,42 @@ class VideoSource:
                 unreadable.append((clip.id, str(result)))
                 check_share(self.place, unreadable, self.clips, self.broken)
             else:
-                out[len(kept)] = result
+                out[len(kept)], frames = result
                 kept.append(row)
+                short += [clip.id] if frames < self.shape[0] else []
             progress(row + 1, len(self.listing))
-        return self._index(kept, unreadable)
+        return self._index(kept, unreadable, short)
 
-    def _decode(self, clip: VideoClip) -> Frames | Unreadable:
+    def _decode(self, clip: VideoClip) -> tuple[Frames, int] | Unreadable:
         try:
-            return decode_clip(clip.path, self.shape)
+            return decode_clip(clip, self.shape)
         except Unreadable as reason:
             return reason
 
-    def _index(self, kept: list[int], unreadable: list[tuple[str, str]]) -> ClipIndex:
+    def _index(self, kept: list[int], unreadable: list[tuple[str, str]], short: list[str]) -> ClipIndex:
         clips = [self.listing[row] for row in kept]
         if unreadable:
             self._check_what_is_left(clips, unreadable)
         classes = self.description.classes
-        groups: dict[str, int] = {}
         return ClipIndex(
             classes=classes,
             labels=tuple(classes.index(clip.label) for clip in clips),
             folds=tuple(clip.fold for clip in clips),
             ids=tuple(clip.id for clip in clips),
-            groups=tuple(groups.setdefault(self.contents[row], len(groups)) for row in kept),
+            groups=groups_of([self.contents[row] for row in kept], [clip.part or WHOLE for clip in clips]),
             unreadable=tuple(unreadable),
+            short=tuple(short),
         )
 
     def _check_what_is_left(self, clips: list[VideoClip], unreadable: list[tuple[str, str]]) -> None:
         path, reason = unreadable[0]
         problem = "are missing or cannot be decoded" if self.missing else "cannot be decoded"
         tally = f"{len(unreadable)} of {self.clips} videos {problem}, the first is {path} ({reason})"
-        for lost in sorted(set(self.description.classes) - {clip.label for clip in clips}):
-            raise InputError(f"{self.place}: no video of class {lost!r} is readable; {tally}")
+        lost = sorted({clip.label for clip in self.listing} - {clip.label for clip in clips})
+        if lost and self.broken is None:
+            raise InputError(f"{self.place}: no video of class {lost[0]!r} is readable; {tally}")
+        if lost:
+            warn_of_empty_classes(self.place, lost, "readable", len(self.description.classes))
         for fold in sorted({clip.fold for clip in self.listing} - {clip.fold for clip in clips}):
             raise InputError(f"{self.place}: no video of {fold_name(fold)} is readable; {tally}")
         try:
@@ -146,14 +163,24 @@ class VideoSource:
             raise InputError(f"{error}; {tally}") from None
 
 
-def decode_clip(path: Path, shape: tuple[int, int, int]) -> Frames:
-    """The clip of a video or of a folder of frames, uint8 (T, H', W', 3) for `shape`; raises Unreadable."""
-    return decode_folder(path, shape) if path.is_dir() else decode(path, shape)
+def name_of(place: Path) -> str:
+    """What a data set of the user's is called: its folder's name."""
+    return (place if place.is_dir() else place.parent).name or "videos"
 
 
-def check_share(place: Path, lost: Sequence[tuple[str, str]], total: int, limit: float) -> None:
+def decode_clip(clip: VideoClip, shape: tuple[int, int, int]) -> tuple[Frames, int]:
+    """The clip of a video, a part of one or a folder of frames, and how many frames there were to take from.
+
+    uint8 (T, H', W', 3) for `shape`; where there were fewer than T, some repeat. Raises Unreadable.
+    """
+    if clip.path.is_dir():
+        return decode_folder(clip.path, shape), len(frame_files(clip.path))
+    return decode_counted(clip.path, shape, part=clip.part)
+
+
+def check_share(place: Path, lost: Sequence[tuple[str, str]], total: int, limit: float | None) -> None:
     """Raises InputError where more than the share `limit` of `total` clips is `lost`: ids with reasons."""
-    if len(lost) > limit * total:
+    if limit is not None and len(lost) > limit * total:
         shown = few([f"{name} ({reason})" for name, reason in lost])
         raise InputError(
             f"{place}: {len(lost)} of {total} clips are missing or unreadable, {len(lost) / total:.1%}, and 'broken' "
@@ -161,59 +188,28 @@ def check_share(place: Path, lost: Sequence[tuple[str, str]], total: int, limit:
         )
 
 
-# --- what they hold ---
+def warn_of_empty_classes(place: Path, lost: list[str], what: str, classes: int) -> None:
+    """Warns that no clip of the classes `lost` is `what`, which 'broken' allows."""
+    warnings.warn(
+        f"{place}: no clip of {len(lost)} of the {classes} classes is {what} ({few(lost)}), so they are neither "
+        f"trained on nor tested; 'broken' allows it",
+        stacklevel=4,
+    )
 
 
-def _content(path: Path) -> str:
-    """Size and SHA-256 of a file, read in pieces; of a folder of frames, of all its frames one after another."""
-    if path.is_dir():
-        return _folder_content(path)
-    try:
-        with path.open("rb") as file:
-            return f"{hashlib.file_digest(file, 'sha256').hexdigest()}:{file.tell()}"
-    except OSError as error:
-        raise InputError(f"video {path} cannot be read: {error.strerror}; make it readable or leave it out") from error
-
-
-def _folder_content(folder: Path) -> str:
-    try:
-        files = frame_files(folder)
-    except Unreadable as reason:
-        return f"{reason}"  # it is left out, whatever it holds
-    return digest([_content(path) for path in files])
+def _facts(clip: VideoClip, content: str) -> list[object]:
+    """What the digest covers of a clip; times only where they are given."""
+    times = [] if clip.part is None else [clip.start, clip.end]
+    return [clip.id, clip.label, clip.fold, content, *times]
 
 
 def _warn_of_copies(place: Path, clips: tuple[VideoClip, ...], contents: tuple[str, ...]) -> None:
-    folds: dict[str, set[int]] = {}
-    for clip, content in zip(clips, contents, strict=True):
-        folds.setdefault(content, set()).add(clip.fold)
-    copied = [c.id for c, content in zip(clips, contents, strict=True) if len(folds[content]) > 1]
+    kept = [(clip, content) for clip, content in zip(clips, contents, strict=True) if has_pixels(content)]
+    parts, folds = [clip.part or WHOLE for clip, _ in kept], [clip.fold for clip, _ in kept]
+    copied = [kept[row][0].id for row in shared_across([content for _, content in kept], parts, folds)]
     if copied:
         warnings.warn(
-            f"{place}: {len(copied)} videos have a copy in another split or fold, "
+            f"{place}: {len(copied)} videos have a copy in another split or fold, or overlap one there, "
             f"so they are tested on what was trained on: {few(copied)}",
             stacklevel=5,
         )
-
-
-# --- decoding many ---
-
-
-def in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int, depth: int | None = None
-) -> Iterator[Result]:
-    """Results in the items' order, computed in threads `depth` items ahead, by default two a worker.
-
-    Threads, because FFmpeg decodes and scales without the interpreter's lock: nothing to pickle, and no process
-    to start.
-    """
-    pool, ahead = ThreadPoolExecutor(workers), deque[Future[Result]]()
-    try:
-        for item in items:
-            ahead.append(pool.submit(function, item))
-            if len(ahead) > (2 * workers if depth is None else depth):
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -61,8 +61,8 @@ class Clips:
         )
         return next(drawn.epoch())[0]
 
-    def test(self, measurement: Measurement, network: nn.Module) -> tuple[Labelled, Tested, int]:
-        """What the network says about the fold's test clips; the set that they are of; how many could not be read."""
+    def test(self, measurement: Measurement, network: nn.Module) -> tuple[Labelled, Tested]:
+        """What the network says about the fold's test clips, and the set that they are of."""
         sweep, views = self.plan.sweep, self.plan.sweep.plan_of_views
         device, pixels = self.plan.device, measurement.variant.scaling
         if views is None:
@@ -79,7 +79,8 @@ class Clips:
                 report=self.reporter.step,
             )
             right = (outputs.argmax(axis=1) == stored.labels[indices]).astype(np.float32)
-            return stored, Tested(indices, outputs, right), len(stored.unreadable)
+            short = None if stored.short is None else len(set(stored.short) & {stored.ids[i] for i in indices})
+            return stored, Tested(indices, outputs, right, len(stored.unreadable), short)
         videos = self._open_videos()
         indices = videos.split(measurement.fold)[1]
         tested = see_videos(
@@ -94,7 +95,7 @@ class Clips:
             workers=processors(),
             report=self.reporter.step,
         )
-        return videos, tested, videos.losses.missing + len(indices) - len(tested.indices)
+        return videos, tested
 
     def _open_stored(self) -> Dataset:
         if self._stored is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from tradeoff.data import Description, SyntheticData, describe
+from tradeoff.data.clips import Progress, quiet
 from tradeoff.digest import digest
 from tradeoff.errors import InputError
 from tradeoff.measure.cost import COUNTER
@@ -257,12 +258,12 @@ class Plan:
                 yield Measurement(key, variant, replicate=replicate, protocol=protocol)
 
 
-def make_plan(sweep: Sweep, device: torch.device) -> Plan:
-    """Look at the data and the weights that a sweep names, and plan it.
+def make_plan(sweep: Sweep, device: torch.device, cache: Path | None = None, hashing: Progress = quiet) -> Plan:
+    """Look at the data and the weights that a sweep names, and plan it; `cache` and `hashing` are those of `describe`.
 
     Raises InputError for data or weights that cannot be used, before anything is measured.
     """
-    description = describe(sweep.data, sweep.shape) if sweep.data else None
+    description = describe(sweep.data, sweep.shape, cache, hashing) if sweep.data else None
     plan = Plan(sweep, device, description, _open_weights(sweep, description))
     for variant in plan.variants:
         variant.check_clip(sweep.shape.frames, sweep.shape.height, sweep.shape.width)

@@ -33,11 +33,15 @@ class Tested:
     indices            int64 (videos,): those that could be read.
     log_probabilities  float32 (videos, classes): the log of the mean over a video's views of the softmax.
     views_right        float32 (videos,): the share of its views whose likeliest class is the label.
+    unreadable         how many could not be read, those that are not there among them.
+    short              how many have fewer frames than a clip takes, so that some repeat; None where nobody counted.
     """
 
     indices: np.ndarray
     log_probabilities: np.ndarray
     views_right: np.ndarray
+    unreadable: int
+    short: int | None
 
 
 @torch.inference_mode()
@@ -87,11 +91,13 @@ def see_videos(
     _make_ready(network, device)
     classes, batch = len(videos.classes), 1 if views.frames == "all" else BATCH
     kept: list[int] = []
+    short = 0
     parts: list[tuple[Tensor, Tensor]] = []
     waiting: list[VideoViews] = []
     for done, video in enumerate(video_views(videos, indices, clip, views, order, workers=workers), start=1):
         if video is not None:
             waiting.append(video)
+            short += video.short
         # One at a time where a view is a whole video: a minute of frames is a large clip.
         full = views.frames == "all" or sum(len(each.pixels) for each in waiting) >= BATCH
         if waiting and (full or done == len(indices)):
@@ -102,7 +108,8 @@ def see_videos(
     if not kept:
         raise RuntimeError(f"none of {len(indices)} test videos could be read: {videos.unreadable[-1]}")
     outputs, right = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
-    return Tested(np.array(kept, np.int64), outputs, right)
+    unreadable = videos.losses.missing + len(indices) - len(kept)
+    return Tested(np.array(kept, np.int64), outputs, right, unreadable, short)
 
 
 def _seen(

@@ -16,7 +16,7 @@ from tradeoff.data.clips import Frames
 from tradeoff.data.decoding import Unreadable
 from tradeoff.data.sampling import Sampling, Views
 from tradeoff.data.streams import VideoSet
-from tradeoff.data.videos import in_order
+from tradeoff.data.threads import in_order
 from tradeoff.networks.pixels import to_network
 from tradeoff.training.batches import Indices, Order
 from tradeoff.variants.base import Pixels
@@ -108,10 +108,12 @@ class VideoBatches:
 
 @dataclass(frozen=True)
 class VideoViews:
-    """The views of one video, uint8 (views, T, H, W, 3); `index` is the video's in its set."""
+    """The views of one video, uint8 (views, T, H, W, 3); `index` is the video's in its set, and `short` says that frames
+    repeat because it has too few."""
 
     index: int
     pixels: Frames
+    short: bool
 
 
 def video_views(
@@ -124,7 +126,7 @@ def video_views(
 
     def seen(index: int) -> VideoViews | None:
         try:
-            return VideoViews(index, _views(videos, index, clip, views, order))
+            return _views(videos, index, clip, views, order)
         except Unreadable as reason:
             videos.lose(index, reason)
             return None
@@ -132,9 +134,9 @@ def video_views(
     return in_order(seen, (int(index) for index in indices), workers)
 
 
-def _views(videos: VideoSet, index: int, clip: ClipShape, views: Views, order: Order) -> Frames:
+def _views(videos: VideoSet, index: int, clip: ClipShape, views: Views, order: Order) -> VideoViews:
     with videos.open(index) as reader:
-        rows = views.clip_frames(reader.times, clip.frames)
+        rows, short = views.clip_frames(reader.times, clip.frames), reader.count < clip.frames
         size = views.size(reader.height, reader.width, clip)
         wanted, places = np.unique(rows, return_inverse=True)
         frames = reader.read(wanted, size)
@@ -142,4 +144,4 @@ def _views(videos: VideoSet, index: int, clip: ClipShape, views: Views, order: O
     places = places[:, ::-1] if order == "reversed" else places
     height, width = clip.height, clip.width
     crops = [frames[:, top : top + height, left : left + width] for top, left in views.corners(size, clip)]
-    return np.stack([crop[each] for each in places for crop in crops])
+    return VideoViews(index, np.stack([crop[each] for each in places for crop in crops]), short)

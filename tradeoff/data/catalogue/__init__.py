@@ -58,7 +58,7 @@ _ENTRIES = (
         frames=True,
         rate=12.0,
     ),
-    Entry("folder", None, "nothing: class folders, or a CSV of path, label and split or fold", read_folder),
+    Entry("folder", None, "nothing: class folders, or a CSV as `videos` takes it", read_folder, parts=True),
 )
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 

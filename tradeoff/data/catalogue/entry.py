@@ -21,8 +21,8 @@ class Item:
     label   index into the listing's classes; None where neither lists nor tree say (an id list of a clip not there).
     split   train, val or test; in a folder without a split "fold 0" and so on.
     places  paths from the root, with forward slashes, the likeliest first; any video suffix will do.
-    start, end  seconds of the source video, where the lists have them. They are NOT applied: the files of Kinetics
-            as it is distributed are cut already, and named for the times.
+    start, end  seconds of the source video, where the lists have them. They are applied where the entry has `parts`
+            only: the files of Kinetics as it is distributed are cut already, and named for the times.
     """
 
     id: str
@@ -59,6 +59,7 @@ class Entry:
     frames   the clips are folders of numbered JPEGs, not video files.
     rate     frames a second at which the distributor extracted such folders.
     splits   numbers of the official splits; (1,) where there is one.
+    parts    a clip is what its video shows between the list's times, not the whole file.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Entry:
     frames: bool = False
     rate: float | None = None
     splits: tuple[int, ...] = (1,)
+    parts: bool = False
 
     def listing(self, root: Path, annotations: Path | None = None, split: int = 1) -> Listing:
         """What the official annotation files in `annotations` (default: `root`, then `root`/annotations) list.

@@ -25,7 +25,13 @@ class Locator:
             found = names.get(name) or names.get(_stem(name))
             if found is not None:
                 return self._root / folder / found
+            if self._is_other(name) and (self._root / place).is_file():
+                return self._root / place
         return None
+
+    def _is_other(self, name: str) -> bool:
+        """Whether a user's list names a file by a suffix that is not taken for a video's."""
+        return not self._frames and "." in name and _stem(name) == name
 
     def _names(self, folder: str) -> dict[str, str]:
         """What a folder holds, by name and by name without suffix."""
