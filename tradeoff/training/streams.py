@@ -108,8 +108,8 @@ class VideoBatches:
 
 @dataclass(frozen=True)
 class VideoViews:
-    """The views of one video, uint8 (views, T, H, W, 3); `index` is the video's in its set, and `short` says that frames
-    repeat because it has too few."""
+    """The views of one video, uint8 (views, T, H, W, 3); `index` is the video's in its set, and `short` says that it
+    has so few frames that some repeat."""
 
     index: int
     pixels: Frames
