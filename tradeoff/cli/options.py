@@ -74,12 +74,14 @@ class HashingOnStderr:
     seconds = 5.0
 
     def __init__(self) -> None:
-        self._started = self._at = time.monotonic()
+        self._at: float | None = None
+        self._said = False
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - self._at >= self.seconds or (done == total and self._at > self._started):
-            self._at = now
+        self._at = now if self._at is None else self._at  # the clock starts with the first video
+        if now - self._at >= self.seconds or (self._said and done == total):
+            self._at, self._said = now, True
             sys.stderr.write(f"reading videos for their digests, once: {done:,} of {total:,}\n")
 
 
