@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from tradeoff.sweep import engine
+from tradeoff.training.evaluate import log_probabilities
+from tradeoff.training.fit import fit
 
 Tool = Callable[..., tuple[int, str, str]]
 NETS = """
@@ -84,17 +86,16 @@ def test_each_network_is_given_pixels_in_its_own_scaling(
 ) -> None:
     asked: list[tuple[str, str]] = []
 
-    def noting(stage: str) -> Callable[..., Any]:
-        original = getattr(engine, stage)
+    def trained(network: Any, batches: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(("fit", batches.pixels))
+        return fit(network, batches, *arguments, **options)
 
-        def call(*arguments: Any, pixels: str, **options: Any) -> Any:
-            asked.append((stage, pixels))
-            return original(*arguments, pixels=pixels, **options)
+    def tested(*arguments: Any, pixels: Any, **options: Any) -> Any:
+        asked.append(("log_probabilities", pixels))
+        return log_probabilities(*arguments, pixels=pixels, **options)
 
-        return call
-
-    for stage in ("fit", "log_probabilities"):
-        monkeypatch.setattr(engine, stage, noting(stage))
+    monkeypatch.setattr(engine, "fit", trained)
+    monkeypatch.setattr(engine, "log_probabilities", tested)
     (tmp_path / "scaled_nets.py").write_text(NETS)
     names = ["I2D", "I2D(pixels=imagenet)", "scaled_nets:Tiny"]
     code, _, _ = tool("sweep", write(tmp_path / "mine.yaml", tiny | {"variants": names, "latency": "none"}))
