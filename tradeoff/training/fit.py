@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tradeoff.networks.layout import channels_last_3d
-from tradeoff.precision import autocast, grad_scaler
+from tradeoff.precision import autocast
 from tradeoff.training.batches import TrainingBatches
 from tradeoff.training.frozen import freeze_trunk
 from tradeoff.training.optimisation import make_optimiser, make_schedule
+from tradeoff.training.processes import make_accelerator, own_random_numbers
 from tradeoff.training.recipe import Recipe
 from tradeoff.training.resuming import ResumePoint, Stateful, TorchRandom
 from tradeoff.training.statistics import estimate_statistics
@@ -107,6 +108,11 @@ def fit(
 ) -> list[Progress]:
     """Train `network` in place; one `Progress` an epoch.
 
+    Where a launcher started several processes, all call this with the same network and their own share of the batches,
+    and all end with the same weights. Gradients and losses are averaged over them, dropout differs from one to the
+    other, and batch norm sees each one's share on a CPU and the whole micro-batch on CUDA, where it becomes
+    `nn.SyncBatchNorm`; on a CPU the running statistics are each one's own.
+
     resume: where the training's state is kept between steps, and found if it was stopped before. Call
     `seed_everything` before building the network. Raises DivergedError when the loss stops being finite, and
     InputError for a network that the recipe cannot train.
@@ -116,27 +122,38 @@ def fit(
         freeze_trunk(network, batches.classes)
     total = recipe.length(batches.count)
     course = Course(total, batches.count)
+    accelerator = make_accelerator(device, precision, recipe.accumulate)
+    if accelerator.num_processes > 1 and device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    model = accelerator.prepare_model(network)
+    own_random_numbers()
     optimiser = make_optimiser(network.parameters(), recipe)
     schedule = make_schedule(optimiser, recipe, total)
-    scaler = grad_scaler(device, precision)
+    optimiser = accelerator.prepare_optimizer(optimiser)
     loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
     parts: dict[str, Stateful] = {"network": network, "optimiser": optimiser, "schedule": schedule}
-    parts |= {"scaler": scaler, "batches": batches, "course": course, "random": TorchRandom(device)}
+    parts |= {"scaler": accelerator.scaler, "batches": batches, "course": course, "random": TorchRandom(device)}
     went_on = resume is not None and resume.restore(parts)
     if recipe.trainable == "head" and not went_on:
         _estimate_statistics(network, batches, recipe, precision, device)
     while not course.is_over():
         started, clips_seen = time.perf_counter(), 0
+        losses: list[Tensor] = []
         for clips, labels in batches.epoch():
-            with autocast(device, precision):
-                loss = loss_of(network(clips), labels)
-            optimiser.zero_grad()
-            scaler.scale(loss).backward()
-            scaler.step(optimiser)
-            scaler.update()
+            with accelerator.accumulate(model):
+                with autocast(device, precision):
+                    loss = loss_of(model(clips), labels)
+                accelerator.backward(loss)
+                optimiser.step()
+                optimiser.zero_grad()
+            losses.append(loss.detach())
+            clips_seen += len(labels) * accelerator.num_processes
+            if not accelerator.sync_gradients:
+                continue
             schedule.step()
-            clips_seen += len(labels)
-            progress = course.advance(loss.item(), clips_seen, time.perf_counter() - started)
+            mean = accelerator.reduce(torch.stack(losses).mean(), "mean").item()
+            losses.clear()
+            progress = course.advance(mean, clips_seen, time.perf_counter() - started)
             report(progress)
             if resume is not None:
                 resume.passed()
@@ -152,7 +169,7 @@ def _estimate_statistics(
 ) -> None:
     if recipe.statistics_clips:
         with autocast(device, precision):
-            estimate_statistics(network, batches, recipe.statistics_clips)
+            estimate_statistics(network, batches, recipe.statistics_clips, recipe.accumulate)
 
 
 def _finite(loss: float, epoch: int, step: int) -> float:
