@@ -72,10 +72,12 @@ def plan_of(chosen: Sweep, device: str, threads: int) -> Plan:
 
     from tradeoff.measure.environment import resolve_device
     from tradeoff.sweep.plan import make_plan
+    from tradeoff.training.processes import join
 
+    own = join(resolve_device(device))
     if threads:
         torch.set_num_threads(threads)
-    return make_plan(chosen, resolve_device(device))
+    return make_plan(chosen, own)
 
 
 @contextmanager

@@ -92,6 +92,10 @@ class Sweep(BaseModel):
     Without `data`, or with `train: none` and no `weights`, only cost and latency are measured. `train: none` with
     `weights` (a known name or a file) evaluates them as they are; `weights` with a recipe starts each training from
     them. `derive` allows variants that the weights are not of: each starts as near to them as it gets.
+
+    `processes: 8` trains each network in so many processes, which accelerate's launcher starts: on CUDA each with a
+    GPU of its own, on a CPU by gloo. They share the clips of a step, so `train.batch` has to be a multiple of them.
+    Everything else is measured in one process.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -105,6 +109,7 @@ class Sweep(BaseModel):
     train: Annotated[Recipe | None, BeforeValidator(_none)] = Recipe()
     weights: str | None = None
     derive: Annotated[bool, Field(strict=True)] = False
+    processes: int = Field(1, ge=1, le=4096, strict=True)
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     folds: Literal["all"] | Annotated[tuple[Fold, ...], Field(min_length=1)] = (0,)
     orders: tuple[Literal["normal", "reversed"], ...] = Field(("normal",), min_length=1)

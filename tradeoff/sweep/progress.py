@@ -21,6 +21,11 @@ SECONDS_BETWEEN_LINES = 15.0
 _SHOWN = 10  # of the videos that are left out
 
 
+def silent() -> Reporter:
+    """One that says nothing: of several processes that train together, one is enough."""
+    return Reporter(Console(quiet=True, force_terminal=False))
+
+
 class Reporter:
     """Hears what the engine does. Use as a context manager: `with Reporter() as reporter: ...`"""
 

@@ -111,7 +111,7 @@ def fit(
     Where a launcher started several processes, all call this with the same network and their own share of the batches,
     and all end with the same weights. Gradients and losses are averaged over them, dropout differs from one to the
     other, and batch norm sees each one's share on a CPU and the whole micro-batch on CUDA, where it becomes
-    `nn.SyncBatchNorm`; on a CPU the running statistics are each one's own.
+    `nn.SyncBatchNorm`; on a CPU the running statistics are those of the main one's share.
 
     resume: where the training's state is kept between steps, and found if it was stopped before. Call
     `seed_everything` before building the network. Raises DivergedError when the loss stops being finite, and

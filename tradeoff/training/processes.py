@@ -7,14 +7,13 @@ together; the main one alone writes and says anything. Collective calls are gloo
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import warnings
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import (
-    DistributedDataParallelKwargs,
     DistributedType,
     GradientAccumulationPlugin,
     broadcast_object_list,
@@ -46,6 +45,8 @@ def join(device: torch.device) -> torch.device:
         check_devices(device, here)
         if device.index not in (None, 0):
             raise InputError(f"device is {device} for {count} processes: use cuda, and each takes a GPU of its own")
+    # Said of 1x1x1 kernels, whose strides can be written in several ways; a copy of a few kilobytes is all it costs.
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides", UserWarning)
     state = PartialState(cpu=device.type == "cpu", timeout=_PATIENCE)
     if state.distributed_type not in (DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
         raise InputError(
@@ -74,7 +75,7 @@ def _launched() -> int:
 
 def current() -> Any:
     """accelerate's `PartialState` of these processes: `num_processes`, `process_index`, `is_main_process`."""
-    return PartialState(cpu=get_int_from_env(_SIZES, 1) == 1)
+    return PartialState(cpu=get_int_from_env(_SIZES, 1) == 1 or not torch.cuda.is_available())
 
 
 def leave() -> None:
@@ -86,7 +87,8 @@ def of_main(value: Value) -> Value:
     """What the main process has for `value`, in every process; all wait for it."""
     if current().num_processes == 1:
         return value
-    return broadcast_object_list([value])[0]
+    agreed: Value = broadcast_object_list([value])[0]
+    return agreed
 
 
 def of_all(value: Value) -> list[Value]:
@@ -115,18 +117,13 @@ def make_accelerator(device: torch.device, precision: str, accumulate: int) -> A
     Autocast stays ours (`tradeoff.precision`), and so do the choices that a launcher's environment could make: what
     accelerate does there replaces the network's `forward` and casts what comes out, so the loss would be another.
     """
+    join(device)
     made = Accelerator(
         device_placement=False,
         mixed_precision="no",
         dynamo_backend="no",
         cpu=device.type == "cpu" or current().num_processes == 1,
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=accumulate, sync_with_dataloader=False),
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
     made.scaler = grad_scaler(device, precision)
     return made
-
-
-def fields(count: int) -> Mapping[str, int]:
-    """What a key holds of so many processes."""
-    return {"processes": count} if count > 1 else {}
