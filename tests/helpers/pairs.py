@@ -47,7 +47,8 @@ class Numbers(nn.Module):
 def small(dropout: float = 0.0, first: nn.Module | None = None, norm: bool = True) -> nn.Module:
     return nn.Sequential(
         first or nn.Identity(), nn.AvgPool3d((2, 4, 4)), nn.Conv3d(3, 8, 3),
-        nn.BatchNorm3d(8) if norm else nn.Identity(), nn.ReLU(), nn.Dropout(dropout), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(8, 2),
+        nn.BatchNorm3d(8) if norm else nn.Identity(), nn.ReLU(), nn.Dropout(dropout),
+        nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(8, 2),
     )  # fmt: skip
 
 

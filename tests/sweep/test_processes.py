@@ -65,7 +65,7 @@ def test_a_launched_sweep_and_one_that_launches_have_the_same_records_each_once(
     one: Tool, tmp_path: Path, clip_cache: Path, values: dict[str, Any]
 ) -> None:
     (tmp_path / "nets.py").write_text(NETS)
-    launched = write(tmp_path / "launched.yaml", values | {"variants": ["nets:never()", "I2D"]})
+    launched = write(tmp_path / "launched.yaml", values | {"variants": ["nets:never", "I2D"]})
     done = subprocess.run(
         [sys.executable, *LAUNCH, "sweep", launched, "--threads", "1", "--results", "launched", "--json"],
         cwd=tmp_path,
@@ -77,7 +77,7 @@ def test_a_launched_sweep_and_one_that_launches_have_the_same_records_each_once(
     document = json.loads(done.stdout[done.stdout.index("{\n") :])
     assert document["measured"] == 4  # two costs, a training, an accuracy
     assert "DivergedError: the loss became nan at step 1" in document["failures"][0]["reason"]
-    assert document["skipped"] == ["nets:never() seed 0 accuracy"]
+    assert document["skipped"] == ["nets:never seed 0 accuracy"]
     assert len(measured(tmp_path / "launched/attempts")) == 1
     assert done.stderr.count("I2D seed 0 training: loss") == 1
     assert done.stderr.count("latency is left out") == 1
