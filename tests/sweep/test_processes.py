@@ -98,11 +98,24 @@ def test_a_launched_sweep_and_one_that_launches_have_the_same_records_each_once(
     assert json.loads(one("sweep", apart_file, "--results", "apart", "--json")[1])["measured"] == 0
 
 
+@pytest.mark.parametrize(
+    ("failed", "reason", "log"),
+    [
+        (f'{FAILED}["OutOfMemoryError: 3 GiB", ["in a layer"]]', "OutOfMemoryError: 3 GiB", "in a layer"),
+        ("nobody could say", "its processes ended with exit code 3", "one\nnobody could say\ntwo"),
+    ],
+)
 def test_processes_that_end_without_a_record_are_a_failure_with_their_last_lines(
-    one: Tool, tmp_path: Path, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    one: Tool,
+    tmp_path: Path,
+    values: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    failed: str,
+    reason: str,
+    log: str,
 ) -> None:
     progress = {"epoch": 1, "epochs": 2, "step": 1, "steps": 2, "loss": 0.5, "clips_per_second": 9.0}
-    said = [f"{EPOCH}{json.dumps(progress)}", f"{NOTE}goes on", "one", f"{FAILED}OutOfMemoryError: 3 GiB", "two"]
+    said = [f"{EPOCH}{json.dumps(progress)}", f'{NOTE}"goes on"', "one", failed, "two"]
 
     def start(count: int, job: Path) -> subprocess.Popen[str]:
         assert (count, json.loads(job.read_text())["threads"]) == (2, 1)
@@ -113,9 +126,9 @@ def test_processes_that_end_without_a_record_are_a_failure_with_their_last_lines
     file = write(tmp_path / "mine.yaml", values | {"processes": 2, "latency": "none"})
     code, out, err = one("sweep", file, "--json")
     assert code == 1
-    assert json.loads(out)["failures"][0]["reason"] == "OutOfMemoryError: 3 GiB"
+    assert json.loads(out)["failures"][0]["reason"] == reason
     assert json.loads(out)["skipped"] == ["I2D seed 0 accuracy"]
-    assert [each["log"] for each in measured(tmp_path / "results/local/attempts")] == ["one\ntwo"]
+    assert [each["log"] for each in measured(tmp_path / "results/local/attempts")] == [log]
     assert "I2D seed 0 training: goes on" in err
 
 

@@ -22,12 +22,13 @@ from tradeoff.sweep.plan import Plan
 from tradeoff.training.fit import Progress
 
 EPOCH, NOTE, FAILED = "@epoch ", "@note ", "@failed "
-"""How a line begins that the main one of the processes means for this one."""
+"""How a line begins that one of the processes means for this one; what follows is JSON."""
 LOG_LINES = 30
 
 
 class EndedEarly(RuntimeError):
-    """The processes ended without a record: why, in one line, and the last lines that they wrote."""
+    """The processes ended without a record: why, in one line, and the last lines of the first that failed or, where
+    none could say so, of all that they wrote."""
 
     def __init__(self, why: str, log: list[str]) -> None:
         super().__init__(why)
@@ -87,16 +88,16 @@ def _start(count: int, job: Path) -> subprocess.Popen[str]:
 
 def _listen(process: subprocess.Popen[str], epoch: Callable[[Progress], None], note: Callable[[str], None]) -> None:
     tail: deque[str] = deque(maxlen=LOG_LINES)
-    why = ""
+    failures: list[EndedEarly] = []
     assert process.stdout is not None
     for line in map(str.rstrip, process.stdout):
         if line.startswith(EPOCH):
             epoch(Progress(**json.loads(line.removeprefix(EPOCH))))
         elif line.startswith(NOTE):
-            note(line.removeprefix(NOTE))
+            note(json.loads(line.removeprefix(NOTE)))
         elif line.startswith(FAILED):
-            why = why or line.removeprefix(FAILED)
+            failures.append(EndedEarly(*json.loads(line.removeprefix(FAILED))))
         else:
             tail.append(line)
     if code := process.wait():
-        raise EndedEarly(why or f"its processes ended with exit code {code}", list(tail))
+        raise failures[0] if failures else EndedEarly(f"its processes ended with exit code {code}", list(tail))

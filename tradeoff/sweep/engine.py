@@ -109,7 +109,7 @@ class Engine:
         except InputError:
             raise
         except Exception as error:
-            said, log = _said_of(error)
+            said, log = said_of(error)
             path = self.store.write_attempt(measurement.key, said, "\n".join(log), self._made(0.0), began)
             together = current().num_processes > 1 and measurement.key.kind == "training"
             if together and not isinstance(error, DivergedError):
@@ -333,7 +333,7 @@ class Engine:
                 self._resume_point(each).discard()
 
 
-def _said_of(error: Exception) -> tuple[str, list[str]]:
+def said_of(error: Exception) -> tuple[str, list[str]]:
     """What a failed measurement says: a line, and the last lines of its log."""
     if isinstance(error, EndedEarly):
         return str(error), error.log

@@ -12,10 +12,9 @@ import torch
 from rich.console import Console
 
 from tradeoff.measure.environment import resolve_device
-from tradeoff.measure.latency import reason
 from tradeoff.records.store import Store
 from tradeoff.sweep.apart import EPOCH, FAILED, NOTE
-from tradeoff.sweep.engine import Engine
+from tradeoff.sweep.engine import Engine, said_of
 from tradeoff.sweep.file import make_sweep
 from tradeoff.sweep.plan import Measurement, make_plan
 from tradeoff.sweep.progress import Reporter, silent
@@ -35,15 +34,15 @@ class Telling(Reporter):
     def epoch(self, training: Progress) -> None:
         if training.step == training.steps or time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
-            tell(EPOCH + json.dumps(training.as_record()))
+            tell(EPOCH, training.as_record())
 
     def note(self, measurement: Measurement, text: str) -> None:
-        tell(NOTE + text)
+        tell(NOTE, text)
 
 
-def tell(line: str) -> None:
+def tell(kind: str, said: Any) -> None:
     """In one piece: lines of several processes do not mix. Where nobody hears it any more, that ends the training."""
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{kind}{json.dumps(said)}\n")
     sys.stdout.flush()
 
 
@@ -66,7 +65,7 @@ def main() -> None:
     try:
         work(json.loads(Path(sys.argv[1]).read_text()))
     except Exception as error:
-        tell(FAILED + reason(error))
+        tell(FAILED, said_of(error))
         raise
 
 

@@ -2,6 +2,7 @@
 
 `accelerate launch` and torchrun start the same command several times. All processes then plan the same and train
 together; the main one alone writes and says anything. Collective calls are gloo's on a CPU and NCCL's on CUDA.
+Only gloo was ever run: no machine with several GPUs was at hand, and what is said here of CUDA is untested.
 """
 
 from __future__ import annotations
