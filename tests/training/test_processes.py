@@ -91,6 +91,13 @@ def test_a_step_that_cannot_be_divided_is_bad_input(pair: Found) -> None:
         Recipe(accumulate=3)
 
 
+def test_accumulating_is_in_the_key_and_the_protocol_only_where_it_is_done() -> None:
+    assert Recipe(accumulate=1).fields("bf16") == Recipe().fields("bf16")
+    assert Recipe(accumulate=4).fields("bf16") == {"accumulate": 4, "precision": "bf16"}
+    assert "batch 16, SGD" in Recipe().summary("bf16")
+    assert "batch 16 as 4 x 4, SGD" in Recipe(accumulate=4).summary("bf16")
+
+
 def test_shares_are_contiguous_cover_a_step_once_and_look_the_same_however_it_is_divided() -> None:
     data = brightness(24)
     rows = [Shares(2, 3, index).of(12) for index in range(3)]
@@ -123,7 +130,10 @@ def test_more_processes_than_gpus_are_bad_input(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(InputError, match="8 processes need a GPU each and this machine has 2 CUDA devices"):
         processes.check_devices(torch.device("cuda"), 8)
-    processes.check_devices(torch.device("cuda"), 2)
+    with pytest.raises(InputError, match="cuda:1 for 2 processes: use cuda"):
+        processes.check_devices(torch.device("cuda", 1), 2)
+    processes.check_devices(torch.device("cuda", 0), 2)
+    processes.check_devices(torch.device("cuda", 1), 1)
     processes.check_devices(CPU, 8)
 
 

@@ -2,6 +2,10 @@
 
 `accelerate launch` and torchrun start the same command several times. All processes then plan the same and train
 together; the main one alone writes and says anything. Collective calls are gloo's on a CPU and NCCL's on CUDA.
+
+    accelerate launch --multi_gpu --num_processes 8 -m tradeoff sweep FILE --device cuda
+    torchrun --nproc-per-node 2 -m tradeoff train S3D        (on a CPU)
+
 Only gloo was ever run: no machine with several GPUs was at hand, and what is said here of CUDA is untested.
 """
 
@@ -44,8 +48,6 @@ def join(device: torch.device) -> torch.device:
     here = get_int_from_env(["LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"], count)
     if device.type == "cuda":
         check_devices(device, here)
-        if device.index not in (None, 0):
-            raise InputError(f"device is {device} for {count} processes: use cuda, and each takes a GPU of its own")
     # Said of 1x1x1 kernels, whose strides can be written in several ways; a copy of a few kilobytes is all it costs.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides", UserWarning)
     state = PartialState(cpu=device.type == "cpu", timeout=_PATIENCE)
@@ -58,8 +60,12 @@ def join(device: torch.device) -> torch.device:
 
 
 def check_devices(device: torch.device, count: int) -> None:
-    """Raises InputError for more processes on CUDA than there are GPUs here."""
-    if device.type == "cuda" and (there := torch.cuda.device_count()) < count:
+    """Raises InputError for more processes on CUDA than there are GPUs here, or for one GPU that all should use."""
+    if device.type != "cuda" or count == 1:
+        return
+    if device.index not in (None, 0):
+        raise InputError(f"device is {device} for {count} processes: use cuda, and each takes a GPU of its own")
+    if (there := torch.cuda.device_count()) < count:
         raise InputError(f"{count} processes need a GPU each and this machine has {there} CUDA devices: use fewer")
 
 
