@@ -1,4 +1,4 @@
-"""A training on stored clips in one call."""
+"""A training on stored clips in one call, of one process or its share of several."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from torch import nn
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
-from tradeoff.training.batches import EpochBatches, Indices
+from tradeoff.training.batches import EpochBatches, Indices, Shares
 from tradeoff.training.fit import Progress, fit
+from tradeoff.training.processes import current, join
 from tradeoff.training.recipe import Recipe
 from tradeoff.variants.base import Pixels
 
@@ -29,5 +30,7 @@ def fit_clips(
     pixels: Pixels = "unit",
     **options: Any,
 ) -> list[Progress]:
-    batches = EpochBatches(dataset, indices, clip, recipe.batch, seed, device, flips, pixels)
+    join(device)
+    shares = Shares(recipe.accumulate, current().num_processes, current().process_index)
+    batches = EpochBatches(dataset, indices, clip, recipe.batch, seed, device, flips, pixels, shares)
     return fit(network, batches, recipe, precision=precision, device=device, **options)

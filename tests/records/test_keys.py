@@ -59,3 +59,8 @@ def test_weights_are_measured_beside_sweeps_not_by_them() -> None:
     assert set(FOLDERS) == {*KINDS, "weights"}
     key = weights_key("d", "temporal-weights/1")
     assert key.digest != weights_key("e", "temporal-weights/1").digest != weights_key("e", "temporal-weights/2").digest
+
+
+def test_processes_are_part_of_a_training_s_key_when_there_are_several() -> None:
+    assert training_key(**TRAINING, processes=1).digest == training_key(**TRAINING).digest  # type: ignore[arg-type]
+    assert training_key(**TRAINING, processes=2).depends_on["processes"] == 2  # type: ignore[arg-type]

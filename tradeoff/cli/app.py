@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -30,9 +31,11 @@ def _main(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script. Bad input is one sentence on standard error and exit code 2."""
+    """The console script. Bad input is one sentence on standard error and exit code 2; of several processes that a
+    launcher started, one on each machine says it."""
     try:
         app(args=list(arguments) if arguments is not None else None)
     except InputError as error:
-        sys.stderr.write(f"tradeoff: {error}\n")
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            sys.stderr.write(f"tradeoff: {error}\n")
         raise SystemExit(2) from None

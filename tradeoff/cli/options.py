@@ -91,10 +91,12 @@ def plan_of(chosen: Sweep, device: str, threads: int, cache: Path | None = None)
 
     from tradeoff.measure.environment import resolve_device
     from tradeoff.sweep.plan import make_plan
+    from tradeoff.training.processes import join
 
+    own = join(resolve_device(device))
     if threads:
         torch.set_num_threads(threads)
-    return make_plan(chosen, resolve_device(device), cache, HashingOnStderr())
+    return make_plan(chosen, own, cache, HashingOnStderr())
 
 
 @contextmanager

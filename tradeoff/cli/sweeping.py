@@ -30,6 +30,7 @@ from tradeoff.cli.options import (
     plan_of,
 )
 from tradeoff.console import print_json, print_renderables, print_rows
+from tradeoff.errors import InputError
 
 if TYPE_CHECKING:
     from tradeoff.records.keys import Kind
@@ -156,16 +157,22 @@ def _measure(
     from tradeoff.records.store import Store
     from tradeoff.records.table import load_table
     from tradeoff.sweep.engine import Engine
-    from tradeoff.sweep.progress import Reporter
+    from tradeoff.sweep.progress import Reporter, silent
+    from tradeoff.training.processes import current, leave
 
     plan = plan_of(chosen, device, threads, cache_of(cache))
+    main = current().is_main_process
     kinds = _kinds(plan, only)
     try:
-        with Reporter() as reporter:
+        with Reporter() if main else silent() as reporter:
             outcome = Engine(plan, Store(results), cache_of(cache), reporter).run(kinds)
     except KeyboardInterrupt:
-        sys.stderr.write("tradeoff: interrupted; what was measured is kept, run the same command to go on\n")
+        if main:
+            sys.stderr.write("tradeoff: interrupted; what was measured is kept, run the same command to go on\n")
         raise typer.Exit(130) from None
+    leave()
+    if not main:
+        return
     rows = load_table(results, chosen.name).rows
     if as_json:
         print_json({"sweep": chosen.name, **outcome.as_record(), "rows": rows.to_dict("records")})
@@ -191,8 +198,11 @@ def _estimate(
     """Say what a sweep would cost; nothing is measured, and nothing written but the digests of videos."""
     from tradeoff.records.store import Store
     from tradeoff.sweep.estimate import duration, estimate
+    from tradeoff.training.processes import current
 
     plan = plan_of(chosen, device, threads, cache_of(cache))
+    if current().num_processes > 1:
+        raise InputError("--dry-run is for one process: start it without a launcher, with processes in the sweep file")
     kinds = _kinds(plan, only)
     found = estimate(plan, Store(results), cache_of(cache), kinds, _say)
     if as_json:
@@ -213,10 +223,16 @@ def _say(line: str) -> None:
 
 
 def _kinds(plan: Plan, only: Sequence[Stage] | None) -> tuple[Kind, ...]:
-    """The kinds asked for; says which latencies are left out."""
+    """The kinds asked for; says which latencies are left out: all of them among other processes, which a machine at
+    rest has not."""
     from tradeoff.records.keys import KINDS
+    from tradeoff.training.processes import current
 
     kinds = tuple(kind for kind in KINDS if not only or kind in only)
+    if "latency" in kinds and current().num_processes > 1:
+        if current().is_main_process and plan.sweep.latency:
+            sys.stderr.write("latency is left out: run the same sweep without the launcher to measure it\n")
+        return tuple(kind for kind in kinds if kind != "latency")
     if "latency" in kinds:
         for sentence in plan.settings[1]:
             sys.stderr.write(f"latency leaves out: {sentence}\n")

@@ -48,8 +48,10 @@ def training_key(
     threads: int,
     seed: int,
     initial: str | None = None,
+    processes: int = 1,
 ) -> Key:
-    """`recipe` holds the resolved precision; `initial` is the digest of the weights that training starts from."""
+    """`recipe` holds the resolved precision; `initial` is the digest of the weights that training starts from;
+    `processes` train together, with `threads` each."""
     fields = {
         "variant": variant,
         "clip": clip,
@@ -58,6 +60,7 @@ def training_key(
         "threads": threads,
         "seed": seed,
     }
+    fields |= {"processes": processes} if processes > 1 else {}
     return Key("training", fields | ({"fold": fold} if fold else {}) | ({"initial": initial} if initial else {}))
 
 

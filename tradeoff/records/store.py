@@ -130,9 +130,12 @@ class Store:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return dict(arrays)
 
-    def write_attempt(self, key: Key, reason: str, log: str, made: Mapping[str, Any]) -> Path:
-        """Note that a measurement failed; the key stays free, so the next run tries again."""
-        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    def write_attempt(
+        self, key: Key, reason: str, log: str, made: Mapping[str, Any], began: datetime | None = None
+    ) -> Path:
+        """Note that a measurement that `began` then failed; the key stays free, so the next run tries again. Of
+        several processes that fail at one, the note of the first stands, which is the cause of the others'."""
+        now = (began or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S.%fZ")
         path = self.root / "attempts" / f"{now}-{key.kind}-{key.digest}.json"
         content = {"schema": SCHEMA, "kind": key.kind, "key": key.digest, "reason": reason, "log": log}
         _link(path, _json(content | {"depends_on": key.depends_on, "made": _stamped(made)}))

@@ -19,7 +19,7 @@ from tradeoff.measure.cost import count_made
 from tradeoff.measure.latency import reason
 from tradeoff.networks import build
 from tradeoff.sweep.plan import Plan
-from tradeoff.training.batches import EpochBatches
+from tradeoff.training.batches import EpochBatches, Shares
 from tradeoff.training.evaluate import BATCH, log_probabilities
 from tradeoff.training.fit import Progress, fit, seed_everything
 from tradeoff.variants import Variant
@@ -70,7 +70,7 @@ def calibrate(
     report: Callable[[str], None] = lambda line: None,
 ) -> Calibration:
     """Time up to 4 of the variants, spread evenly over their multiply-adds: a step of `batch` training clips (0 for
-    none) and, if clips are `tested`, a pass. `report` hears which one is timed.
+    none; of several processes, one's share) and, if clips are `tested`, a pass. `report` hears which one is timed.
 
     Raises InputError for a variant that cannot be counted.
     """
@@ -184,7 +184,8 @@ def _time_steps(plan: Plan, variant: Variant, network: nn.Module, noise: Dataset
         update={"epochs": 1, "steps": None, "batch": batch, "rate": _RATE, "statistics_clips": 0}
     )
     rows, flips = np.arange((1 + STEPS) * batch) % len(noise.ids), plan.description.flips
-    batches = EpochBatches(noise, rows, plan.sweep.shape, batch, 0, plan.device, flips, variant.scaling)
+    shares = Shares(recipe.accumulate)
+    batches = EpochBatches(noise, rows, plan.sweep.shape, batch, 0, plan.device, flips, variant.scaling, shares)
     with suppress(_LongEnough):
         fit(network, batches, recipe, precision=plan.precision, device=plan.device, report=mark)
     taken = tuple(float(each) for each in np.diff(marks))

@@ -13,8 +13,9 @@ from tradeoff.data.clips import Labelled
 from tradeoff.data.streams import VideoSet
 from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
-from tradeoff.training.batches import EpochBatches, TrainingBatches, evaluation_batches
+from tradeoff.training.batches import EpochBatches, Shares, TrainingBatches, evaluation_batches
 from tradeoff.training.evaluate import Tested, log_probabilities, see_videos
+from tradeoff.training.processes import current
 from tradeoff.training.streams import VideoBatches
 
 
@@ -39,7 +40,8 @@ class Clips:
         sweep, description = self.plan.sweep, self.plan.description
         assert sweep.train is not None and description is not None and measurement.seed is not None
         device, pixels, flips = self.plan.device, measurement.variant.scaling, description.flips
-        rest = (sweep.train.batch, measurement.seed, device, flips, pixels)
+        shares = Shares(sweep.train.accumulate, self.plan.processes, current().process_index)
+        rest = (sweep.train.batch, measurement.seed, device, flips, pixels, shares)
         if sweep.sampling is None:
             stored = self._open_stored()
             return EpochBatches(stored, stored.split(measurement.fold)[0], sweep.shape, *rest)

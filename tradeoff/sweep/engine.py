@@ -1,5 +1,8 @@
 """Makes the measurements of a plan that are not recorded yet, one after the other, in this process.
 
+Where a launcher started several, all of them train and the main one does everything else; where the sweep asks for
+several, each training has processes of its own (`tradeoff.sweep.apart`).
+
 Each is written the moment it is made, so that a kill loses the one under way; of a training it loses no more than
 `Engine.save_every` seconds. One that fails is noted under `attempts/` and does not stop the others.
 """
@@ -10,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,12 +31,14 @@ from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.statistics import topk_correct
 from tradeoff.records.store import Store, write_atomically
 from tradeoff.records.views import sampling_words
+from tradeoff.sweep.apart import LOG_LINES, EndedEarly, train_apart
 from tradeoff.sweep.clips import Clips
 from tradeoff.sweep.outcome import Failure, Outcome
 from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
 from tradeoff.training.epoch_log import EpochLog
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
+from tradeoff.training.processes import current, of_main
 from tradeoff.training.resuming import SECONDS, ResumePoint
 from tradeoff.training.tensorboard_log import TensorBoardLog, run_name
 from tradeoff.variants import InceptionVariant
@@ -40,7 +46,6 @@ from tradeoff.weights.building import network_of
 from tradeoff.weights.checkpoints import checkpoint_bytes, load_checkpoint, state_digest
 from tradeoff.weights.derive import distances
 
-LOG_LINES = 30
 CLIPS_COMPARED = 4
 
 
@@ -51,12 +56,13 @@ class Engine:
     """Seconds of a training between one saved state and the next."""
 
     def __init__(self, plan: Plan, store: Store, cache: Path, reporter: Reporter) -> None:
-        self.plan, self.store, self.reporter = plan, store, reporter
+        self.plan, self.store, self.cache, self.reporter = plan, store, cache, reporter
         self.clips = Clips(plan, cache, reporter)
+        self._main: bool = current().is_main_process
         self._spacing = Spacing()
         self._measurers: dict[Kind, Callable[[Measurement], str]] = {
             "cost": self._cost,
-            "training": self._train,
+            "training": self.train,
             "accuracy": self._evaluate,
             "latency": self._time,
         }
@@ -64,11 +70,10 @@ class Engine:
     def run(self, kinds: tuple[Kind, ...] = KINDS) -> Outcome:
         """Measure what is missing of the given kinds.
 
-        Raises InputError for a results folder, data or weights that cannot be used at all.
+        Raises InputError for a results folder, data or weights that cannot be used at all; in one of several processes
+        also whatever else ends a training, divergence excepted, since the others cannot go on without it.
         """
-        self.store.prepare()
-        self.store.write_sweep(self.plan.sweep.name, self.plan.keys())
-        missing = self.plan.missing(self.store, kinds)
+        missing = self._missing(kinds)
         wanted = [each for each in self.plan.measurements if each.key.kind in kinds]
         outcome = Outcome(present=len({m.key.digest for m in wanted} - {m.key.digest for m in missing}))
         self.clips.open({each.key.kind for each in missing})
@@ -78,23 +83,37 @@ class Engine:
             if measurement.needs in failed:
                 outcome.skipped.append(measurement)
                 continue
-            if not self._attempt(measurement, outcome):
+            began = of_main(datetime.now(UTC))
+            takes_part = self._main or measurement.key.kind == "training"
+            if not of_main(self._attempt(measurement, outcome, began) if takes_part else True):
                 failed.add(measurement.provides)
             self._drop_checkpoints()
         self._drop_checkpoints()  # of a run that was killed before it could
         self._drop_states()
         return outcome
 
-    def _attempt(self, measurement: Measurement, outcome: Outcome) -> bool:
+    def _missing(self, kinds: tuple[Kind, ...]) -> list[Measurement]:
+        """What the main process finds missing, in a folder that it has made ready."""
+        digests: set[str] = set()
+        if self._main:
+            self.store.prepare()
+            self.store.write_sweep(self.plan.sweep.name, self.plan.keys())
+            digests = {each.key.digest for each in self.plan.missing(self.store, kinds)}
+        digests = of_main(digests)
+        return [each for each in self.plan.measurements if each.key.digest in digests]
+
+    def _attempt(self, measurement: Measurement, outcome: Outcome, began: datetime) -> bool:
         self.reporter.begin(measurement)
         try:
             summary = self._measurers[measurement.key.kind](measurement)
         except InputError:
             raise
         except Exception as error:
-            said = reason(error)
-            log = "".join(traceback.format_exception(error)).splitlines()[-LOG_LINES:]
-            path = self.store.write_attempt(measurement.key, said, "\n".join(log), self._made(0.0))
+            said, log = said_of(error)
+            path = self.store.write_attempt(measurement.key, said, "\n".join(log), self._made(0.0), began)
+            together = current().num_processes > 1 and measurement.key.kind == "training"
+            if together and not isinstance(error, DivergedError):
+                raise
             outcome.failures.append(Failure(measurement, said, path))
             self.reporter.fail(measurement, said)
             return False
@@ -108,18 +127,28 @@ class Engine:
         self._write(measurement, measured.as_record(), started)
         return f"{measured.params / 1e6:.2f} M parameters, {measured.macs / 1e9:.3f} G multiply-adds"
 
-    def _train(self, measurement: Measurement) -> str:
+    def train(self, measurement: Measurement) -> str:
+        """Train and record one network, in these processes or, where the plan asks for more, in others; what to say."""
+        if self.plan.processes > current().num_processes:
+            return self._train_apart(measurement)
         started = time.perf_counter()
         network = self._initial_network(measurement)
-        start = self._start(measurement, network)
+        start = self._start(measurement, network) if self._main else {}
         with self._resume_point(measurement) as point:
             history = self._fit(measurement, network, point)
             measured = {"epochs": [each.as_record() for each in history]} | start
-            self._keep(measurement, network, measured, started - point.before)
+            if self._main:
+                self._keep(measurement, network, measured, started - point.before)
             point.discard()
         away = f", began {start['start']['distances']['mixed_5c']:.2f} from the source's features" if start else ""
         last = history[-1]
         return f"loss {last.loss:.3f}, accuracy {last.accuracy:.0%}, {last.clips_per_second:.0f} clips/s{away}"
+
+    def _train_apart(self, measurement: Measurement) -> str:
+        note = partial(self.reporter.note, measurement)
+        train_apart(self.plan, measurement.key, self.store.root, self.cache, self.save_every, self.reporter.epoch, note)
+        last = self.store.read(measurement.key).measured["epochs"][-1]
+        return f"loss {last['loss']:.3f}, {last['clips_per_second']:.0f} clips/s in {self.plan.processes} processes"
 
     def _fit(self, measurement: Measurement, network: nn.Module, point: ResumePoint) -> list[Progress]:
         recipe, batches = self.plan.sweep.train, self.clips.batches(measurement)
@@ -141,7 +170,10 @@ class Engine:
 
     @contextmanager
     def _logs(self, measurement: Measurement) -> Iterator[Callable[[Progress], None]]:
-        """What hears each step of a training: the display, and the files that tell of it later."""
+        """What hears each step of a training: the display, and of the main process the files that tell of it later."""
+        if not self._main:
+            yield self.reporter.epoch
+            return
         key, logs = measurement.key.digest, self.store.root / "logs"
         epochs = EpochLog(logs / f"{key}.csv")
         name = run_name(measurement.variant.name, measurement.seed or 0, measurement.fold, key)
@@ -261,10 +293,11 @@ class Engine:
             assert weights is not None
             return {"recipe": f"none, checkpoint {weights.digest}", "recipe_key": weights.digest}
         start = f", from {Path(weights.origin).name} (checkpoint {weights.digest})" if weights else ""
+        together = f", {self.plan.processes} processes" if self.plan.processes > 1 else ""
         threads = f", CPU threads: {torch.get_num_threads()}" if self.plan.device.type == "cpu" else ""
         flips = ", mirrored at random" if self.plan.description and self.plan.description.flips else ""
         drawn = f", {sampling_words(sampled | {'clip': self.plan.sweep.clip})}" if (sampled := self._sampled) else ""
-        summary = self.plan.sweep.train.summary(self.plan.precision) + drawn + threads + flips + start
+        summary = self.plan.sweep.train.summary(self.plan.precision) + drawn + together + threads + flips + start
         return {"recipe": summary, "recipe_key": self.plan.recipe_key}
 
     def _made(self, seconds: float) -> dict[str, Any]:
@@ -281,7 +314,7 @@ class Engine:
 
     def _drop_checkpoints(self) -> None:
         """`keep: none`: a checkpoint goes once no accuracy of this plan waits for it."""
-        if self.plan.sweep.keep != "none":
+        if self.plan.sweep.keep != "none" or not self._main:
             return
         waiting = {m.training.digest for m in self.plan.measurements if m.training and not self.store.has(m.key)}
         for each in self.plan.measurements:
@@ -294,3 +327,10 @@ class Engine:
         for each in self.plan.measurements:
             if each.key.kind == "training" and self.store.has(each.key):
                 self._resume_point(each).discard()
+
+
+def said_of(error: Exception) -> tuple[str, list[str]]:
+    """What a failed measurement says: a line, and the last lines of its log."""
+    if isinstance(error, EndedEarly):
+        return str(error), error.log
+    return reason(error), "".join(traceback.format_exception(error)).splitlines()[-LOG_LINES:]

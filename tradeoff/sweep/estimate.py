@@ -225,7 +225,7 @@ def _calibrated(
     if trainings:
         assert plan.sweep.train is not None and plan.description is not None
         fewest = min(plan.description.split_sizes(each.fold)[0] for each in trainings)
-        batch = min(plan.sweep.train.batch, fewest)
+        batch = min(plan.sweep.train.batch, fewest) // plan.processes
     return calibrate(plan, variants, batch, bool(tests), report)
 
 
@@ -294,6 +294,11 @@ def _basis(found: Calibration, making: Pace | None, latency: float) -> str:
 def _notes(plan: Plan, making: Pace | None, latencies: Sequence[Measurement]) -> list[str]:
     """What is not in the figures."""
     notes = ["building networks, deriving weights and writing files are not in the time"]
+    if plan.processes > 1:
+        notes.append(
+            f"a step is timed as one of {plan.processes} processes computes its share, alone on the machine: what they "
+            "send each other, and on a CPU what they take from each other, is not in the time"
+        )
     if plan.description is not None and not isinstance(plan.sweep.data, SyntheticData):
         notes.append("clips that turn out unreadable are counted as if they could be read")
     if making and not isinstance(plan.sweep.data, SyntheticData):

@@ -97,6 +97,10 @@ class Sweep(BaseModel):
     `sampling` draws training clips from whole videos, and `views` says how videos are tested (by default as `sampling`
     has it, once, from the middle); either may be a name, as in `sampling: paper`. Without both, clips are spread evenly
     over a video and stored once.
+
+    `processes: 8` trains each network in so many processes, which accelerate's launcher starts: on CUDA each with a
+    GPU of its own, on a CPU by gloo. They share the clips of a step, so `train.batch` has to be a multiple of them.
+    Everything else is measured in one process.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -112,6 +116,7 @@ class Sweep(BaseModel):
     train: Annotated[Recipe | None, BeforeValidator(_none)] = Recipe()
     weights: str | None = None
     derive: Annotated[bool, Field(strict=True)] = False
+    processes: int = Field(1, ge=1, le=4096, strict=True)
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     folds: Literal["all"] | Annotated[tuple[Fold, ...], Field(min_length=1)] = (0,)
     orders: tuple[Literal["normal", "reversed"], ...] = Field(("normal",), min_length=1)

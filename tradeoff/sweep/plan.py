@@ -33,9 +33,10 @@ from tradeoff.records.keys import (
 )
 from tradeoff.records.store import Store
 from tradeoff.sweep.file import Sweep
-from tradeoff.training.batches import Order
+from tradeoff.training.batches import Order, Shares
 from tradeoff.training.evaluate import VIEW
 from tradeoff.training.frozen import freeze_trunk
+from tradeoff.training.processes import check_devices, current, join
 from tradeoff.variants import Variant
 from tradeoff.variants.custom import CustomVariant
 from tradeoff.weights.checkpoints import Weights, open_weights
@@ -83,12 +84,14 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep on one device: its measurements in the order in which they should be made."""
+    """A sweep on one device: its measurements in the order in which they should be made. Its trainings take so many
+    `processes`, each on a device like it."""
 
     sweep: Sweep
     device: torch.device
     description: Description | None
     weights: Weights | None
+    processes: int = 1
 
     @cached_property
     def precision(self) -> str:
@@ -170,7 +173,8 @@ class Plan:
     def recipe_key(self) -> str:
         """What trainings of a comparison have in common: all but variant, seed and fold."""
         initial = self.weights.digest if self.weights else None
-        return digest({"recipe": self.recipe, "threads": torch.get_num_threads(), "initial": initial})
+        together = {"processes": self.processes} if self.processes > 1 else {}
+        return digest({"recipe": self.recipe, "threads": torch.get_num_threads(), "initial": initial} | together)
 
     @cached_property
     def measurements(self) -> list[Measurement]:
@@ -233,6 +237,7 @@ class Plan:
             torch.get_num_threads(),
             seed,
             self.initial(variant),
+            self.processes,
         )
         return Measurement(key, variant, seed, fold)
 
@@ -264,13 +269,41 @@ def make_plan(sweep: Sweep, device: torch.device, cache: Path | None = None, has
     Raises InputError for data or weights that cannot be used, before anything is measured.
     """
     description = describe(sweep.data, sweep.shape, cache, hashing) if sweep.data else None
-    plan = Plan(sweep, device, description, _open_weights(sweep, description))
+    plan = Plan(sweep, device, description, _open_weights(sweep, description), _processes(sweep, device))
     for variant in plan.variants:
         variant.check_clip(sweep.shape.frames, sweep.shape.height, sweep.shape.width)
     plan.keys()  # enumerates, and so finds folds and knobs that do not exist
+    _check_shares(plan)
     if description and sweep.train and sweep.train.trainable == "head":
         _refuse_unprobed(plan.variants)
     return plan
+
+
+def _processes(sweep: Sweep, device: torch.device) -> int:
+    """How many train together: what the sweep says, or what a launcher started.
+
+    Raises InputError where the two differ, or there are too few GPUs.
+    """
+    join(device)
+    here: int = current().num_processes
+    if here > 1 and sweep.processes not in (1, here):
+        raise InputError(
+            f"processes is {sweep.processes} and a launcher started {here}: start the sweep without a launcher, or "
+            "leave processes out"
+        )
+    if here == 1:
+        check_devices(device, sweep.processes)
+    return max(here, sweep.processes)
+
+
+def _check_shares(plan: Plan) -> None:
+    """Raises InputError where a step's clips cannot be divided among the processes and micro-batches."""
+    if plan.sweep.train is None or plan.description is None:
+        return
+    for training in (each for each in plan.measurements if each.key.kind == "training"):
+        clips = plan.description.split_sizes(training.fold)[0]
+        shares = Shares(plan.sweep.train.accumulate, plan.processes)
+        shares.of(min(plan.sweep.train.batch, clips))
 
 
 def _open_weights(sweep: Sweep, description: Description | None) -> Weights | None:

@@ -21,6 +21,11 @@ WORTH_SAYING = 0.1  # the share of a training's time that it waits for data
 _SHOWN = 10  # of the videos that are left out
 
 
+def silent() -> Reporter:
+    """One that says nothing: of several processes that train together, one is enough."""
+    return Reporter(Console(quiet=True, force_terminal=False))
+
+
 class Reporter:
     """Hears what the engine does. Use as a context manager: `with Reporter() as reporter: ...`"""
 

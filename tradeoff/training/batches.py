@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
+from tradeoff.errors import InputError
 from tradeoff.networks.pixels import to_network as to_network
 from tradeoff.variants.base import Pixels
 
@@ -20,8 +22,17 @@ Indices = np.ndarray
 
 def random_crop(frames: np.ndarray, clip: ClipShape, random: np.random.Generator) -> np.ndarray:
     """A random height x width window of stored frames (T, H', W', 3), the same in every frame."""
-    top = int(random.integers(frames.shape[1] - clip.height + 1))
-    left = int(random.integers(frames.shape[2] - clip.width + 1))
+    return _crop(frames, clip, _corner(frames.shape, clip, random))
+
+
+def _corner(shape: tuple[int, ...], clip: ClipShape, random: np.random.Generator) -> tuple[int, int]:
+    """Top and left of a random window of frames of `shape` (T, H', W', 3)."""
+    top = int(random.integers(shape[1] - clip.height + 1))
+    return top, int(random.integers(shape[2] - clip.width + 1))
+
+
+def _crop(frames: np.ndarray, clip: ClipShape, corner: tuple[int, int]) -> np.ndarray:
+    top, left = corner
     return frames[:, top : top + clip.height, left : left + clip.width]
 
 
@@ -31,8 +42,37 @@ def centre_crop(frames: np.ndarray, clip: ClipShape) -> np.ndarray:
     return frames[:, top : top + clip.height, left : left + clip.width]
 
 
+@dataclass(frozen=True)
+class Shares:
+    """How the clips of a step are divided: into `accumulate` micro-batches, one after the other, and each of these
+    among `processes`, of which this one is number `index`."""
+
+    accumulate: int = 1
+    processes: int = 1
+    index: int = 0
+
+    def of(self, clips: int) -> list[slice]:
+        """This process's part of each micro-batch, as rows of the step's clips.
+
+        Raises InputError where the clips cannot be divided evenly.
+        """
+        parts = self.accumulate * self.processes
+        if clips % parts:
+            raise InputError(
+                f"train.batch gives a step of {clips} clips: it should be a multiple of {parts}, for {self.processes} "
+                f"processes and accumulate {self.accumulate}, and no more than there are training clips"
+            )
+        size = clips // parts
+        starts = (size * (micro * self.processes + self.index) for micro in range(self.accumulate))
+        return [slice(start, start + size) for start in starts]
+
+
+WHOLE = Shares()
+
+
 class TrainingBatches(Protocol):
-    """Epochs of batches, `count` in each, whose state between two batches can be kept."""
+    """Epochs of `count` steps, each of as many micro-batches as the recipe accumulates; what a process yields is its
+    own part of them. The state between two steps can be kept."""
 
     @property
     def count(self) -> int: ...
@@ -54,7 +94,9 @@ class EpochBatches:
     Clips are mirrored at random only where `flips` says that left and right are no labels.
 
     Random numbers are drawn in this order: an epoch's permutation as it begins, then for each batch the corners of its
-    crops and, where there are flips, who is mirrored. Old trainings repeat only as long as that stays so.
+    crops and, where there are flips, who is mirrored. Old trainings repeat only as long as that stays so. `batch` is
+    the whole step's: each process draws for all of it and crops its own `shares`, so that a clip looks the same however
+    a step is divided.
     """
 
     def __init__(
@@ -67,15 +109,16 @@ class EpochBatches:
         device: torch.device,
         flips: bool = False,
         pixels: Pixels = "unit",
+        shares: Shares = WHOLE,
     ) -> None:
         self.dataset, self.indices, self.clip, self.batch = dataset, indices, clip, batch
         self.random, self.classes = np.random.default_rng(seed), len(dataset.classes)
-        self.device, self.flips, self.pixels = device, flips, pixels
+        self.device, self.flips, self.pixels, self.shares = device, flips, pixels, shares
         self.count = len(indices) // batch or min(1, len(indices))
-        """How many batches an epoch has: the last incomplete one is dropped unless it is the only one."""
+        """How many steps an epoch has: the last incomplete one is dropped unless it is the only one."""
         self.order: Indices = indices[:0]
         self.position = self.count
-        """How many batches of the epoch in `order` were taken; at first, and after an epoch, all of them."""
+        """How many steps of the epoch in `order` were taken; at first, and after an epoch, all of them."""
 
     def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
         """What is left of the epoch under way, or all of a new one: (clips, labels)."""
@@ -84,14 +127,19 @@ class EpochBatches:
         while self.position < self.count:
             chosen = self.order[self.position * self.batch :][: self.batch]
             self.position += 1
-            yield self._crops(chosen), torch.from_numpy(self.dataset.labels[chosen]).to(self.device)
+            yield from self._step(chosen)
 
-    def _crops(self, chosen: Indices) -> Tensor:
-        crops = np.stack([random_crop(self.dataset.frames[i], self.clip, self.random) for i in chosen])
-        if self.flips:
-            mirrored = self.random.random(len(crops)) < 0.5
-            crops[mirrored] = crops[mirrored, :, :, ::-1]
-        return to_network(crops, self.device, self.pixels)
+    def _step(self, chosen: Indices) -> Iterator[tuple[Tensor, Tensor]]:
+        """This process's share of each micro-batch of the clips at `chosen`."""
+        shape = self.dataset.frames.shape[1:]
+        corners = [_corner(shape, self.clip, self.random) for _ in chosen]
+        mirrored = self.random.random(len(chosen)) < 0.5 if self.flips else np.zeros(len(chosen), bool)
+        for rows in self.shares.of(len(chosen)):
+            own = zip(chosen[rows], corners[rows], strict=True)
+            crops = np.stack([_crop(self.dataset.frames[i], self.clip, corner) for i, corner in own])
+            crops[mirrored[rows]] = crops[mirrored[rows], :, :, ::-1]
+            labels = torch.from_numpy(self.dataset.labels[chosen[rows]])
+            yield to_network(crops, self.device, self.pixels), labels.to(self.device)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the epoch stands, and the random numbers that come next; plain values and a tensor."""

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tradeoff.networks.layout import channels_last_3d
-from tradeoff.precision import autocast, grad_scaler
+from tradeoff.precision import autocast
 from tradeoff.training.batches import TrainingBatches
 from tradeoff.training.frozen import freeze_trunk
 from tradeoff.training.optimisation import make_optimiser, make_schedule
+from tradeoff.training.processes import make_accelerator, own_random_numbers
 from tradeoff.training.recipe import Recipe
 from tradeoff.training.resuming import ResumePoint, Stateful, TorchRandom
 from tradeoff.training.statistics import estimate_statistics
@@ -144,6 +145,11 @@ def fit(
 ) -> list[Progress]:
     """Train `network` in place; one `Progress` an epoch.
 
+    Where a launcher started several processes, all call this with the same network and their own share of the batches,
+    and all end with the same weights. Gradients and losses are averaged over them, dropout differs from one to the
+    other, and batch norm sees each one's share on a CPU and the whole micro-batch on CUDA, where it becomes
+    `nn.SyncBatchNorm`; on a CPU the running statistics are those of the main one's share.
+
     resume: where the training's state is kept between steps, and found if it was stopped before. Call
     `seed_everything` before building the network. Raises DivergedError when the loss stops being finite, and
     InputError for a network that the recipe cannot train.
@@ -153,28 +159,38 @@ def fit(
         freeze_trunk(network, batches.classes)
     total = recipe.length(batches.count)
     course = Course(total, batches.count)
+    accelerator = make_accelerator(device, precision, recipe.accumulate)
+    if accelerator.num_processes > 1 and device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    model = accelerator.prepare_model(network)
+    own_random_numbers()
     optimiser = make_optimiser(network.parameters(), recipe)
     schedule = make_schedule(optimiser, recipe, total)
-    scaler = grad_scaler(device, precision)
+    optimiser = accelerator.prepare_optimizer(optimiser)
     loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
     parts: dict[str, Stateful] = {"network": network, "optimiser": optimiser, "schedule": schedule}
-    parts |= {"scaler": scaler, "batches": batches, "course": course, "random": TorchRandom(device)}
+    parts |= {"scaler": accelerator.scaler, "batches": batches, "course": course, "random": TorchRandom(device)}
     went_on = resume is not None and resume.restore(parts)
     if recipe.trainable == "head" and not went_on:
         _estimate_statistics(network, batches, recipe, precision, device)
     while not course.is_over():
-        drawn = Watched(batches.epoch())
+        drawn = Watched(batches.epoch(), accelerator.num_processes)
+        values: list[Tensor] = []
         for clips, labels in drawn:
-            with autocast(device, precision):
-                logits = network(clips)
-                loss = loss_of(logits, labels)
-            rate = float(optimiser.param_groups[0]["lr"])
-            optimiser.zero_grad()
-            scaler.scale(loss).backward()
-            scaler.step(optimiser)
-            scaler.update()
+            with accelerator.accumulate(model):
+                with autocast(device, precision):
+                    logits = model(clips)
+                    loss = loss_of(logits, labels)
+                rate = float(optimiser.param_groups[0]["lr"])
+                accelerator.backward(loss)
+                optimiser.step()
+                optimiser.zero_grad()
+            values.append(loss_and_accuracy(loss, logits, labels))
+            if not accelerator.sync_gradients:
+                continue
             schedule.step()
-            value, accuracy = loss_and_accuracy(loss, logits, labels)
+            value, accuracy = accelerator.reduce(torch.stack(values).mean(dim=0), "mean").tolist()
+            values.clear()
             report(course.advance(value, accuracy, rate, drawn.pace()))
             if resume is not None:
                 resume.passed()
@@ -190,7 +206,7 @@ def _estimate_statistics(
 ) -> None:
     if recipe.statistics_clips:
         with autocast(device, precision):
-            estimate_statistics(network, batches, recipe.statistics_clips)
+            estimate_statistics(network, batches, recipe.statistics_clips, recipe.accumulate)
 
 
 def _finite(loss: float, epoch: int, step: int) -> float:

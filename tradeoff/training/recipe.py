@@ -39,6 +39,8 @@ class Recipe(BaseModel):
 
     recipe: in a sweep file, the name of one of `RECIPES` whose values apply where none is given.
     epochs, steps: how long; where `steps` is given, that many, and `epochs` is not used.
+    accumulate: in how many micro-batches, one after the other, the clips of a step are computed; their losses are
+    averaged, and batch norm sees a micro-batch. It has to divide `batch`.
     rate: the peak learning rate, for the batch as given. warmup: share of all steps that the rate rises for.
     milestones: of the schedule `steps`, the shares of all steps after which the rate is multiplied by `decay`.
     trainable: `head` trains the last layer alone, on features that stay as they are (a linear probe).
@@ -53,6 +55,7 @@ class Recipe(BaseModel):
     epochs: int = Field(3, ge=1, le=10_000)
     steps: int | None = Field(None, ge=1, le=100_000_000)
     batch: int = Field(16, ge=2, le=65_536)
+    accumulate: int = Field(1, ge=1, le=65_536)
     rate: float = Field(0.02, gt=0, le=100)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(1e-4, ge=0, lt=1)
@@ -89,6 +92,10 @@ class Recipe(BaseModel):
     def _consistent(self) -> Recipe:
         if self.steps is not None and "epochs" in self.model_fields_set:
             raise ValueError("steps and epochs are both given: leave one out, either says how long")
+        if self.batch % self.accumulate:
+            raise ValueError(
+                f"batch is {self.batch}: it should be a multiple of accumulate, which is {self.accumulate}"
+            )
         if bool(self.milestones) != (self.schedule == "steps"):
             raise ValueError(
                 f"schedule is {self.schedule!r} and milestones are {list(self.milestones)}: milestones go with the "
@@ -125,8 +132,9 @@ class Recipe(BaseModel):
         )
         probe = "last layer only, " if self.trainable == "head" else ""
         again = f", batch norm estimated again over {self.statistics_clips} clips" if self.statistics_clips else ""
+        micro = f" as {self.accumulate} x {self.batch // self.accumulate}" if self.accumulate > 1 else ""
         return (
-            f"{probe}{length}, batch {self.batch}, SGD {self.rate:g} momentum {self.momentum:g} "
+            f"{probe}{length}, batch {self.batch}{micro}, SGD {self.rate:g} momentum {self.momentum:g} "
             f"{self.schedule}{falls} after {self.warmup:.0%} warm-up, "
             f"weight decay {self.weight_decay:g}, dropout {self.dropout:g}{smoothing}{again}, {resolved_precision}"
         )

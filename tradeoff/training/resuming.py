@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import torch
 
 from tradeoff.records.store import write_atomically
+from tradeoff.training.processes import any_of_all, current, of_all, of_main
 
 SECONDS = 60.0
 """How often a training's state is saved: what a kill that nothing can catch costs at most."""
@@ -41,7 +42,10 @@ class Stateful(Protocol):
 
 
 class TorchRandom:
-    """The state of torch's own random numbers, on the CPU and on the device of a training: dropout draws from them."""
+    """The state of torch's own random numbers, on the CPU and on the device of a training: dropout draws from them.
+
+    Of several processes it holds each one's, so that all of them have to ask for it together.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -50,12 +54,13 @@ class TorchRandom:
         states = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self.device)
-        return states
+        return states if current().num_processes == 1 else {"processes": of_all(states)}
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
-        torch.set_rng_state(state["cpu"])
+        own = state["processes"][current().process_index] if "processes" in state else state
+        torch.set_rng_state(own["cpu"])
         if self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda"], self.device)
+            torch.cuda.set_rng_state(own["cuda"], self.device)
 
 
 class ResumePoint:
@@ -68,6 +73,9 @@ class ResumePoint:
     Inside the context a first Ctrl-C waits for the end of the step, saves and only then raises KeyboardInterrupt; a
     second one raises it at once. Where Ctrl-C has a handler of someone else's, or in another thread than the main one,
     that stays as it is.
+
+    Several processes that train together save and stop after the same step. The main one reads and writes the file; a
+    second Ctrl-C changes nothing, since launchers pass the first one on a second time.
     """
 
     def __init__(
@@ -106,40 +114,53 @@ class ResumePoint:
         these same parts from now on. Whether there was one."""
         self._parts, self._started = parts, self.clock()
         self._due = self._started + self.seconds
-        if not self.path.exists():
-            return False
-        try:
-            saved = self._read()
-        except _Unusable as error:
-            self.say(f"{self.path} {error}: the training starts anew")
+        saved = of_main(self._found() if current().is_main_process else None)
+        if saved is None:
             return False
         for name, part in parts.items():
             part.load_state_dict(saved["parts"][name])
         self.before = saved["seconds"]
-        self.say(f"goes on from {self.path}")
         return True
+
+    def _found(self) -> dict[str, Any] | None:
+        """What was saved, if it can be used."""
+        if not self.path.exists():
+            return None
+        try:
+            saved = self._read()
+        except _Unusable as error:
+            self.say(f"{self.path} {error}: the training starts anew")
+            return None
+        self.say(f"goes on from {self.path}")
+        return saved
 
     def passed(self) -> None:
         """A step is complete: save if it is time to. Raises KeyboardInterrupt when Ctrl-C was pressed meanwhile."""
-        if self._interrupted or self.clock() >= self._due:
+        due = current().is_main_process and self.clock() >= self._due
+        self._interrupted, due = any_of_all(self._interrupted, due)
+        if self._interrupted or due:
             self._save()
         if self._interrupted:
             raise KeyboardInterrupt
 
     def discard(self) -> None:
         """The training is over: no state of it is needed."""
-        self.path.unlink(missing_ok=True)
+        if current().is_main_process:
+            self.path.unlink(missing_ok=True)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._interrupted:
+        if self._interrupted and current().num_processes == 1:
             raise KeyboardInterrupt
         self._interrupted = True
 
     def _save(self) -> None:
         """A disk that is full costs the state, not the training."""
         started = self.clock()
+        parts = {name: part.state_dict() for name, part in self._parts.items()}
+        if not current().is_main_process:
+            return
         try:
-            write_atomically(self.path, self._content())
+            write_atomically(self.path, self._content(parts))
         except OSError as error:
             self.say(f"the state of the training cannot be saved to {self.path} ({error.strerror})")
         ended = self.clock()
@@ -148,9 +169,8 @@ class ResumePoint:
             self.seconds *= 2
         self._due = ended + self.seconds
 
-    def _content(self) -> bytes:
+    def _content(self, parts: Mapping[str, Any]) -> bytes:
         buffer = io.BytesIO()
-        parts = {name: part.state_dict() for name, part in self._parts.items()}
         seconds = self.before + self.clock() - self._started
         torch.save({**self._identity, "parts": parts, "seconds": seconds}, buffer)
         content = buffer.getvalue()

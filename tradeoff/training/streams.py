@@ -18,7 +18,7 @@ from tradeoff.data.sampling import Sampling, Views
 from tradeoff.data.streams import VideoSet
 from tradeoff.data.threads import in_order
 from tradeoff.networks.pixels import to_network
-from tradeoff.training.batches import Indices, Order
+from tradeoff.training.batches import WHOLE, Indices, Order, Shares
 from tradeoff.variants.base import Pixels
 
 TRIES = 100
@@ -44,12 +44,13 @@ class VideoBatches:
         device: torch.device,
         flips: bool = False,
         pixels: Pixels = "unit",
+        shares: Shares = WHOLE,
         *,
         workers: int,
     ) -> None:
         self.videos, self.indices, self.clip, self.sampling = videos, indices, clip, sampling
         self.batch, self.seed, self.device = min(batch, len(indices)), seed, device
-        self.flips, self.pixels = flips, pixels
+        self.flips, self.pixels, self.shares = flips, pixels, shares
         self.workers, self.classes = workers, len(videos.classes)
         self.count = len(indices) // self.batch
         """How many batches an epoch has: the last incomplete one is dropped unless it is the only one."""
@@ -62,17 +63,20 @@ class VideoBatches:
         """What is left of the epoch under way, or all of a new one: (clips, labels)."""
         if self.position == self.count:
             self.number, self.position = self.number + 1, 0
-        places = range(self.position * self.batch, self.count * self.batch)
-        # Two batches ahead: one is ready when the step that is under way ends, and the next begun.
-        clips = in_order(partial(self._drawn, self._order()), places, self.workers, depth=2 * self.batch)
+        parts = self.shares.of(self.batch)
+        rows = [row for part in parts for row in range(part.start, part.stop)]
+        places = (step * self.batch + row for step in range(self.position, self.count) for row in rows)
+        # Two steps ahead: one is ready when the step that is under way ends, and the next begun.
+        clips = in_order(partial(self._drawn, self._order()), places, self.workers, depth=2 * len(rows))
         while self.position < self.count:
-            drawn = [next(clips) for _ in range(self.batch)]
             self.position += 1
-            labels = torch.from_numpy(self.videos.labels[[index for index, _ in drawn]])
-            yield (
-                to_network(np.stack([pixels for _, pixels in drawn]), self.device, self.pixels),
-                labels.to(self.device),
-            )
+            for part in parts:
+                yield self._batch([next(clips) for _ in range(part.start, part.stop)])
+
+    def _batch(self, drawn: list[tuple[int, Frames]]) -> tuple[Tensor, Tensor]:
+        labels = torch.from_numpy(self.videos.labels[[index for index, _ in drawn]])
+        clips = to_network(np.stack([pixels for _, pixels in drawn]), self.device, self.pixels)
+        return clips, labels.to(self.device)
 
     def _order(self) -> Indices:
         return np.random.default_rng((self.seed, self.number)).permutation(self.indices)

@@ -29,12 +29,16 @@ class Pace:
 
 
 class Watched:
-    """Batches as they come, (clips, labels); counts the clips, and the seconds until each batch was there."""
+    """Batches as they come, (clips, labels); counts the clips, of all processes, and the seconds until each batch was
+    there."""
 
     def __init__(
-        self, batches: Iterator[tuple[Tensor, Tensor]], clock: Callable[[], float] = time.perf_counter
+        self,
+        batches: Iterator[tuple[Tensor, Tensor]],
+        processes: int = 1,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.batches, self.clock = batches, clock
+        self.batches, self.processes, self.clock = batches, processes, clock
         self.clips, self.waited = 0, 0.0
         self.started = clock()
 
@@ -45,7 +49,7 @@ class Watched:
         asked = self.clock()
         clips, labels = next(self.batches)
         self.waited += self.clock() - asked
-        self.clips += len(labels)
+        self.clips += self.processes * len(labels)
         return clips, labels
 
     def pace(self) -> Pace:
@@ -53,9 +57,8 @@ class Watched:
 
 
 @torch.no_grad()
-def loss_and_accuracy(loss: Tensor, logits: Tensor, labels: Tensor) -> tuple[float, float]:
-    """The loss, and the share of labels, (N,), that are the largest of their logits, (N, classes): as numbers, in one
-    transfer from the device."""
+def loss_and_accuracy(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """The loss, and the share of labels, (N,), that are the largest of their logits, (N, classes): float64 (2,), so
+    that both come in one transfer from the device."""
     right = (logits.argmax(dim=1) == labels).double().mean()
-    value, accuracy = torch.stack((loss.double(), right)).tolist()
-    return value, accuracy
+    return torch.stack((loss.double(), right))

@@ -1,0 +1,103 @@
+"""One training in processes of its own, which accelerate's launcher starts on this machine.
+
+What they train is `tradeoff.sweep.worker`. They write the record, the checkpoint and the state to resume from; this
+process hears how far they are, and how they end.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from tradeoff.records.keys import Key
+from tradeoff.sweep.plan import Plan
+from tradeoff.training.fit import Progress
+
+EPOCH, NOTE, FAILED = "@epoch ", "@note ", "@failed "
+"""How a line begins that one of the processes means for this one; what follows is JSON."""
+LOG_LINES = 30
+
+
+class EndedEarly(RuntimeError):
+    """The processes ended without a record: why, in one line, and the last lines of the first that failed or, where
+    none could say so, of all that they wrote."""
+
+    def __init__(self, why: str, log: list[str]) -> None:
+        super().__init__(why)
+        self.log = log
+
+
+def train_apart(
+    plan: Plan,
+    key: Key,
+    results: Path,
+    cache: Path,
+    save_every: float,
+    epoch: Callable[[Progress], None],
+    note: Callable[[str], None],
+) -> None:
+    """Train the network of `key` in as many processes as the plan asks for; its record is in `results` then.
+
+    epoch: hears about once a second how far the training is. note: hears what the user should know. Ctrl-C is passed
+    on, and raises KeyboardInterrupt once the processes have saved their state. Raises EndedEarly.
+    """
+    job = {
+        "sweep": plan.sweep.model_dump(mode="json", exclude_unset=True),
+        "key": key.digest,
+        "device": plan.device.type,
+        "threads": torch.get_num_threads(),
+        "results": str(results.absolute()),
+        "cache": str(cache.absolute()),
+        "save_every": save_every,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "job.json"
+        path.write_text(json.dumps(job))
+        with _start(plan.processes, path) as process:
+            try:
+                _listen(process, epoch, note)
+            except BaseException:
+                # In a session of its own Ctrl-C reaches it through here alone, and so only once.
+                process.send_signal(signal.SIGINT)
+                process.communicate()
+                raise
+
+
+def _start(count: int, job: Path) -> subprocess.Popen[str]:
+    launcher = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", str(count), "--num_machines", "1"]
+    # All that the user's own configuration of accelerate could say otherwise.
+    launcher += ["--gpu_ids", "all", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    launcher += ["--num_cpu_threads_per_process", str(torch.get_num_threads())]
+    return subprocess.Popen(
+        [sys.executable, "-m", *launcher, "-m", "tradeoff.sweep.worker", str(job)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def _listen(process: subprocess.Popen[str], epoch: Callable[[Progress], None], note: Callable[[str], None]) -> None:
+    tail: deque[str] = deque(maxlen=LOG_LINES)
+    failures: list[EndedEarly] = []
+    assert process.stdout is not None
+    for line in map(str.rstrip, process.stdout):
+        if line.startswith(EPOCH):
+            epoch(Progress(**json.loads(line.removeprefix(EPOCH))))
+        elif line.startswith(NOTE):
+            note(json.loads(line.removeprefix(NOTE)))
+        elif line.startswith(FAILED):
+            failures.append(EndedEarly(*json.loads(line.removeprefix(FAILED))))
+        else:
+            tail.append(line)
+    if code := process.wait():
+        raise failures[0] if failures else EndedEarly(f"its processes ended with exit code {code}", list(tail))

@@ -1,0 +1,73 @@
+"""What `tradeoff.sweep.apart` starts in several processes: `python -m tradeoff.sweep.worker JOB.json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from tradeoff.measure.environment import resolve_device
+from tradeoff.records.store import Store
+from tradeoff.sweep.apart import EPOCH, FAILED, NOTE
+from tradeoff.sweep.engine import Engine, said_of
+from tradeoff.sweep.file import make_sweep
+from tradeoff.sweep.plan import Measurement, make_plan
+from tradeoff.sweep.progress import Reporter, silent
+from tradeoff.training.fit import Progress
+from tradeoff.training.processes import current, join, leave
+
+SECONDS_BETWEEN_LINES = 1.0
+
+
+class Telling(Reporter):
+    """Says on standard output, line by line, what the process that started these has to know."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(quiet=True, force_terminal=False))
+        self._told = 0.0
+
+    def epoch(self, training: Progress) -> None:
+        if training.step == training.steps or time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
+            self._told = time.monotonic()
+            tell(EPOCH, training.as_record())
+
+    def note(self, measurement: Measurement, text: str) -> None:
+        tell(NOTE, text)
+
+
+def tell(kind: str, said: Any) -> None:
+    """In one piece: lines of several processes do not mix. Where nobody hears it any more, that ends the training."""
+    sys.stdout.write(f"{kind}{json.dumps(said)}\n")
+    sys.stdout.flush()
+
+
+def work(job: dict[str, Any]) -> None:
+    """Train the network of one key of a sweep, and record it."""
+    device = join(resolve_device(job["device"]))
+    torch.set_num_threads(job["threads"])
+    plan = make_plan(make_sweep(job["sweep"], "a training's job"), device)
+    measurement = next((each for each in plan.measurements if each.key.digest == job["key"]), None)
+    if measurement is None:
+        raise RuntimeError("the data, the weights or the network's code changed meanwhile: run the sweep again")
+    reporter = Telling() if current().is_main_process else silent()
+    engine = Engine(plan, Store(Path(job["results"])), Path(job["cache"]), reporter)
+    engine.save_every = job["save_every"]
+    engine.train(measurement)
+    leave()
+
+
+def main() -> None:
+    try:
+        work(json.loads(Path(sys.argv[1]).read_text()))
+    except Exception as error:
+        tell(FAILED, said_of(error))
+        raise
+
+
+if __name__ == "__main__":
+    main()
