@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Telling(Reporter):
     def epoch(self, training: Progress) -> None:
         if training.step == training.steps or time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
-            tell(EPOCH, training.as_record())
+            tell(EPOCH, asdict(training))
 
     def note(self, measurement: Measurement, text: str) -> None:
         tell(NOTE, text)
@@ -50,12 +51,13 @@ def work(job: dict[str, Any]) -> None:
     """Train the network of one key of a sweep, and record it."""
     device = join(resolve_device(job["device"]))
     torch.set_num_threads(job["threads"])
-    plan = make_plan(make_sweep(job["sweep"], "a training's job"), device)
+    cache = Path(job["cache"])
+    plan = make_plan(make_sweep(job["sweep"], "a training's job"), device, cache)
     measurement = next((each for each in plan.measurements if each.key.digest == job["key"]), None)
     if measurement is None:
         raise RuntimeError("the data, the weights or the network's code changed meanwhile: run the sweep again")
     reporter = Telling() if current().is_main_process else silent()
-    engine = Engine(plan, Store(Path(job["results"])), Path(job["cache"]), reporter)
+    engine = Engine(plan, Store(Path(job["results"])), cache, reporter)
     engine.save_every = job["save_every"]
     engine.train(measurement)
     leave()
