@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 
 from tradeoff.sweep import apart
 from tradeoff.sweep.apart import EPOCH, FAILED, NOTE
+from tradeoff.training.fit import Progress
 
 Tool = Callable[..., tuple[int, str, str]]
 LAUNCH = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
@@ -114,7 +116,7 @@ def test_processes_that_end_without_a_record_are_a_failure_with_their_last_lines
     reason: str,
     log: str,
 ) -> None:
-    progress = {"epoch": 1, "epochs": 2, "step": 1, "steps": 2, "loss": 0.5, "clips_per_second": 9.0}
+    progress = dict.fromkeys((each.name for each in fields(Progress)), 1)
     said = [f"{EPOCH}{json.dumps(progress)}", f'{NOTE}"goes on"', "one", failed, "two"]
 
     def start(count: int, job: Path) -> subprocess.Popen[str]:
