@@ -65,7 +65,7 @@ class Engine:
         Raises InputError for a results folder, data or weights that cannot be used at all.
         """
         self.store.prepare()
-        self.store.write_sweep(self.plan.sweep.name, self.plan.keys())
+        self.store.write_sweep(self.plan.sweep.name, self.plan.keys(), self.plan.published())
         missing = self.plan.missing(self.store, kinds)
         wanted = [each for each in self.plan.measurements if each.key.kind in kinds]
         outcome = Outcome(present=len({m.key.digest for m in wanted} - {m.key.digest for m in missing}))

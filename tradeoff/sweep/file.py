@@ -26,6 +26,7 @@ from tradeoff.data.sampling import Sampling, Views
 from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoData
 from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyAxes
+from tradeoff.records.published import Fact
 from tradeoff.training.recipe import Recipe
 from tradeoff.variants import UNITS, Variant, curve_names, expand_units
 from tradeoff.weights.known import is_name
@@ -97,6 +98,8 @@ class Sweep(BaseModel):
     `sampling` draws training clips from whole videos, and `views` says how videos are tested (by default as `sampling`
     has it, once, from the middle); either may be a name, as in `sampling: paper`. Without both, clips are spread evenly
     over a video and stored once.
+
+    `published` are facts to hold what is measured against; they stand beside it in the tables, and in no key.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -117,6 +120,7 @@ class Sweep(BaseModel):
     orders: tuple[Literal["normal", "reversed"], ...] = Field(("normal",), min_length=1)
     keep: Literal["last", "none"] = "last"
     latency: Annotated[LatencyAxes | None, BeforeValidator(_none)] = LatencyAxes()
+    published: tuple[Fact, ...] = ()
 
     @field_validator("clip")
     @classmethod
@@ -147,6 +151,7 @@ class Sweep(BaseModel):
         if self.weights is not None and self.data is None:
             raise ValueError("weights is given without data: name the data that they are evaluated or trained on")
         self._check_sampling()
+        self._check_published()
         if self.derive and self.weights is None:
             raise ValueError("derive is given without weights: name the weights to derive the variants from")
         return self
@@ -161,6 +166,23 @@ class Sweep(BaseModel):
         if not (whole or self.data is None or isinstance(self.data, SyntheticData)) and self.data.reading():
             key = next(iter(self.data.reading()))
             raise ValueError(f"data.{key} is for clips drawn from whole videos: give sampling or views too")
+
+    def _check_published(self) -> None:
+        """Each fact is of a variant and an order of the sweep, and the only one of both."""
+        own, seen = set(self.chosen(400)) if self.published else set(), set()
+        for place, fact in enumerate(self.published):
+            variant = self.variant(fact.variant, 400)
+            if variant not in own:
+                raise ValueError(
+                    f"published.{place}.variant is {fact.variant!r}: should be one of the sweep's variants"
+                )
+            if fact.order not in self.orders:
+                raise ValueError(f"published.{place}.order is {fact.order!r}: should be one of the sweep's orders")
+            if (variant, fact.order) in seen:
+                raise ValueError(
+                    f"published.{place} is a second one of {fact.variant}, {fact.order} frames: give one of each"
+                )
+            seen.add((variant, fact.order))
 
     @property
     def plan_of_views(self) -> Views | None:
@@ -242,6 +264,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "latency": LatencyAxes,
     "sampling": Sampling,
     "views": Views,
+    "published": Fact,
     "data.synthetic": SyntheticData,
     "data.videos": VideoData,
     "data.catalogue": CatalogueData,
