@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tradeoff.data import is_cached
 from tradeoff.data.clips import stored_shape
 from tradeoff.data.pace import Pace, pace
-from tradeoff.data.specs import SyntheticData
+from tradeoff.data.specs import CatalogueData, SyntheticData, VideoData
 from tradeoff.measure.latency import Spacing
 from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.store import Store
 from tradeoff.sweep.calibration import Calibration, calibrate
+from tradeoff.sweep.loading import NOT_LOADED, Loading, loading
 from tradeoff.sweep.plan import Measurement, Plan
 
 COST_SECONDS = 0.3
@@ -53,8 +54,9 @@ class Estimate:
     """What is left of a sweep.
 
     shares: by kind, of those that are asked for and those that they need. steps: training steps left.
-    data_seconds: to decode or generate the clips, 0 where the cache has them. disk: bytes by what they are for.
-    basis: what was timed, in words. notes: what the figures do not hold, in sentences.
+    data_seconds: to decode or generate stored clips, or to pack videos; 0 where the cache has them. disk: bytes by
+    what they are for. basis: what was timed, in words. notes: what the figures do not hold, in sentences. loading: what
+    clips drawn from whole videos take before a network sees them.
     """
 
     sweep: str
@@ -65,6 +67,7 @@ class Estimate:
     step_times: tuple[StepTime, ...]
     basis: str
     notes: tuple[str, ...]
+    loading: Loading = NOT_LOADED
 
     @property
     def left(self) -> int:
@@ -95,6 +98,7 @@ class Estimate:
             "data_seconds": self.data_seconds,
             "about": self.about,
             "disk_bytes": dict(self.disk),
+            "loading": asdict(self.loading) if self.loading.videos else None,
             "step_seconds": {each.variant: {"seconds": each.seconds, "how": each.how} for each in self.step_times},
             "notes": list(self.notes),
         }
@@ -109,6 +113,7 @@ class Estimate:
         said = [f"time: {self.about}{making}", f"disk: about {size(sum(self.disk.values()))}: {disk}"]
         if self.steps:
             said.insert(0, f"training: {self.steps:,} steps")
+        said += [f"videos: {told}"] if (told := self.loading.words()) else []
         return [*said, *(f"note: {note}" for note in self.notes)]
 
 
@@ -129,11 +134,12 @@ def estimate(
         [each for each in left if each.key.kind == kind] for kind in ("training", "accuracy", "latency")
     )
     found = _calibrated(plan, trainings, tests, report)
-    making = _pace(plan, cache, report) if trainings or tests else None
+    making = _pace(plan, cache, report) if _are_stored(plan, trainings, tests) else None
+    loaded = _loading(plan, cache, trainings, tests, report)
     seconds: dict[Kind, float] = {
         "cost": COST_SECONDS * sum(each.key.kind == "cost" for each in left),
-        "training": sum(steps_of(plan, each) * found.step[each.variant] for each in trainings),
-        "accuracy": sum(_tested(plan, each) * found.clip[each.variant] for each in tests),
+        "training": sum(steps_of(plan, each) * _step_seconds(plan, each, found, loaded) for each in trainings),
+        "accuracy": sum(_tested(plan, each) * _video_seconds(found.clip[each.variant], loaded) for each in tests),
         "latency": latency_seconds(latencies),
     }
     trained = list(dict.fromkeys(each.variant for each in trainings))
@@ -141,15 +147,18 @@ def estimate(
         plan.sweep.name,
         _shares(plan, left, kinds, seconds),
         sum(steps_of(plan, each) for each in trainings),
-        making.seconds * _clips(plan) if making else 0.0,
+        loaded.packing + (making.seconds * _clips(plan) if making else 0.0),
         {
-            "clip cache": _cache_bytes(plan) if making else 0,
+            **_cached_bytes(plan, making, loaded),
             "checkpoints": _checkpoint_bytes(plan, trainings, found),
             "records": sum(_record_bytes(plan, each) for each in left),
         },
         tuple(StepTime(each.name, found.step[each], found.how[each]) for each in trained),
-        _basis(found, making, seconds["latency"]),
-        (*found.notes, *_notes(plan, making, latencies)) if left else (),
+        _basis(found, making, loaded, seconds["latency"]),
+        (*found.notes, *_loading_notes(plan, trainings, tests, found, loaded), *_notes(plan, making, latencies))
+        if left
+        else (),
+        loaded,
     )
 
 
@@ -246,6 +255,52 @@ def _tested(plan: Plan, accuracy: Measurement) -> int:
     return plan.description.split_sizes(accuracy.fold)[1]
 
 
+def _are_stored(plan: Plan, trainings: Sequence[Measurement], tests: Sequence[Measurement]) -> bool:
+    """Is any of these given stored clips?"""
+    return bool((trainings and not plan.sweep.sampling) or (tests and not plan.sweep.plan_of_views))
+
+
+def _loading(
+    plan: Plan,
+    cache: Path,
+    trainings: Sequence[Measurement],
+    tests: Sequence[Measurement],
+    report: Callable[[str], None],
+) -> Loading:
+    trained, tested = bool(trainings and plan.sweep.sampling), bool(tests and plan.sweep.plan_of_views)
+    if not (trained or tested):
+        return NOT_LOADED
+    assert plan.description is not None
+    report(f"timing videos of {plan.description.name}")
+    return loading(plan, cache, trained, tested)
+
+
+def _step_seconds(plan: Plan, training: Measurement, found: Calibration, loaded: Loading) -> float:
+    """Clips are loaded while the step before is computed: a step takes the longer of both."""
+    return _longer(found.step[training.variant], _batch(plan, training) * loaded.draw)
+
+
+def _video_seconds(clip: float, loaded: Loading) -> float:
+    """Of a test video in all its views, the next one being loaded meanwhile; `clip` is a tested clip's time."""
+    return _longer(clip * loaded.passes, loaded.view)
+
+
+def _longer(first: float, second: float) -> float:
+    return math.nan if math.isnan(first) or math.isnan(second) else max(first, second)
+
+
+def _batch(plan: Plan, training: Measurement) -> int:
+    assert plan.sweep.train is not None and plan.description is not None
+    return min(plan.sweep.train.batch, plan.description.split_sizes(training.fold)[0])
+
+
+def _cached_bytes(plan: Plan, making: Pace | None, loaded: Loading) -> dict[str, int]:
+    """What the cache folder will hold more: stored clips, packed frames, nothing where videos are decoded anew."""
+    whole = plan.sweep.sampling is not None and plan.sweep.plan_of_views is not None
+    stored = {} if whole else {"clip cache": _cache_bytes(plan) if making else 0}
+    return stored | ({"packed frames": round(loaded.packed_bytes)} if _packs(plan) else {})
+
+
 def _cache_bytes(plan: Plan) -> int:
     return _clips(plan) * math.prod(stored_shape(plan.sweep.shape)) * 3
 
@@ -265,13 +320,45 @@ def _record_bytes(plan: Plan, measurement: Measurement) -> int:
     return own + (_tested(plan, measurement) * plan.classes * 4 if kind == "accuracy" else 0)
 
 
-def _basis(found: Calibration, making: Pace | None, latency: float) -> str:
+def _basis(found: Calibration, making: Pace | None, loaded: Loading, latency: float) -> str:
     parts = [
         found.basis,
         str(making) if making else "",
+        str(loaded) if loaded.videos else "",
         f"latency at most {duration(latency)} of it" if latency else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _loading_notes(
+    plan: Plan,
+    trainings: Sequence[Measurement],
+    tests: Sequence[Measurement],
+    found: Calibration,
+    loaded: Loading,
+) -> list[str]:
+    """What is to be known of videos that are read as they are needed."""
+    if not loaded.videos:
+        return []
+    slow = sum(found.step[each.variant] < _batch(plan, each) * loaded.draw for each in trainings)
+    slow += sum(found.clip[each.variant] * loaded.passes < loaded.view for each in tests)
+    notes = [
+        "a step and the loading of the next clips are taken to overlap, as if the one left the other its processors"
+    ]
+    if slow:
+        remedy = "" if _packs(plan) else ", and data.pack would make it faster"
+        notes.append(
+            f"in {slow} of {len(trainings) + len(tests)} trainings and tests loading is the slower one{remedy}"
+        )
+    if _packs(plan):
+        notes.append(
+            "packed frames are read as fast as they were just now, from memory perhaps rather than from a disk"
+        )
+    return notes
+
+
+def _packs(plan: Plan) -> bool:
+    return isinstance(plan.sweep.data, VideoData | CatalogueData) and plan.sweep.data.pack is not None
 
 
 def _notes(plan: Plan, making: Pace | None, latencies: Sequence[Measurement]) -> list[str]:
