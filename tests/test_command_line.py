@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tradeoff.data.sampling import SAMPLINGS, VIEWS
 from tradeoff.sweep import engine
 from tradeoff.training.fit import fit
+from tradeoff.training.recipe import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 Tool = Callable[..., tuple[int, str, str]]
@@ -144,6 +146,13 @@ def test_recipes_and_clips_of_whole_videos_by_name(tool: Tool, tmp_path: Path, v
     assert (again["top1"], again["view"]) == (row["top1"], row["view"])
     (stored,) = json.loads(tool(*evaluate)[1])["rows"]
     assert stored["view"] == "centre crop, 1 view, float32"
+
+
+def test_help_names_every_recipe_sampling_and_view_plan(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    train, evaluate = (tool(name, "--help")[1] for name in ("train", "evaluate"))
+    assert all(name in train for name in (*RECIPES, *SAMPLINGS, *VIEWS))
+    assert all(name in evaluate for name in VIEWS)
 
 
 def test_costs_and_the_family(tool: Tool) -> None:

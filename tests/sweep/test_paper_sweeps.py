@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import json
+import re
 import shutil
 import tarfile
 from collections import Counter, defaultdict
@@ -17,6 +19,7 @@ import torch
 import torchvision
 from small_trees import touch, write_texts
 
+import tradeoff
 from tradeoff.data import CatalogueData
 from tradeoff.networks import build
 from tradeoff.records.published import Fact
@@ -38,6 +41,7 @@ DATA = {
 }
 """What the paper's tables call the catalogue's sets."""
 EVERYWHERE = "S3D (3x1x1 in all branches)"
+Tool = Callable[..., tuple[int, str, str]]
 Row = tuple[str, str, str, str]  # table, data set, variant, order of frames
 
 
@@ -175,6 +179,54 @@ def test_each_split_states_the_mean_of_all() -> None:
     counted = Counter(row for row, fact, _ in stated() if fact.data == "mean of the three official splits")
     assert set(counted.values()) == {3}
     assert {row[0] for row in counted} == {"Table 5"} and len(counted) == 4
+
+
+# --- the arithmetic of GPU-hours ---
+
+RATE = 30e12  # multiply-adds a second, assumed
+ARITHMETIC = re.compile(
+    r"3 x ([\d.]+)e9 multiply-adds x ([\d.]+)e6 clips / 30e12 a second \(ASSUMED of an A100.*?\) = ([\d.]+) h"
+)
+
+
+@functools.cache
+def macs(variant: Variant) -> int:
+    return tradeoff.cost(variant, "64x224x224").macs
+
+
+def hours(sweep: Sweep, variants: Iterable[Variant]) -> float:
+    assert sweep.train is not None and sweep.train.steps is not None
+    return sum(3 * macs(each) * sweep.train.steps * sweep.train.batch / RATE / 3600 for each in variants)
+
+
+@pytest.mark.parametrize("path", PAPER, ids=lambda path: path.stem)
+def test_the_hours_that_a_file_names_follow_from_its_own_numbers(path: Path) -> None:
+    comment = " ".join(line.lstrip("# ") for line in path.read_text().splitlines() if line.startswith("#"))
+    (found,) = ARITHMETIC.findall(comment)
+    sweep, variant = read_sweep(path), Variant.parse("S3D-G" if "_s3dg_" in path.stem else "I3D")
+    assert sweep.train is not None and sweep.train.steps is not None
+    assert float(found[0]) == round(macs(variant) / 1e9, 2)
+    assert float(found[1]) * 1e6 == sweep.train.steps * sweep.train.batch
+    assert float(found[2]) == float(f"{hours(sweep, [variant]):.2g}")
+    assert "ot measured on any GPU" in comment
+
+
+@pytest.mark.parametrize("name", ["table1_kinetics", "table2_kinetics", "table1_something", "table3_something"])
+def test_the_hours_of_a_table_are_the_sum_of_its_networks(name: str) -> None:
+    sweep = read_sweep(ROOT / "sweeps" / "paper" / f"{name}.yaml")
+    row = next(line for line in (ROOT / "sweeps/paper/README.md").read_text().splitlines() if f"`{name}.yaml`" in line)
+    assert row.split("|")[3].strip() == f"{hours(sweep, sweep.chosen(400)):.0f}"
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "all_cuts"), [("figure4_mini_kinetics", 414, 2140), ("figure4_something", 12, 74)]
+)
+def test_the_published_points_of_a_figure_come_first(name: str, points: int, all_cuts: int) -> None:
+    sweep = read_sweep(ROOT / "sweeps" / "paper" / f"{name}.yaml")
+    variants, facts = sweep.chosen(400), [sweep.variant(fact.variant, 400) for fact in sweep.published]
+    assert variants[: len(facts)] == facts
+    assert hours(sweep, facts) == pytest.approx(points, rel=0.03)
+    assert hours(sweep, variants) == pytest.approx(all_cuts, rel=0.01)
 
 
 # --- the plans ---
@@ -325,6 +377,17 @@ def test_the_papers_sweeps_plan_completely(planned: Callable[[str], Plan], path:
     assert all(fact["variant"] in fields for fact in plan.published())
     knobs = {(each.stem_padding, each.pool_padding) for each in plan.variants if isinstance(each, InceptionVariant)}
     assert knobs == ({("same", "same")} if "_i3d_" in path.stem else {("symmetric", "ceil")})
+
+
+def test_without_the_data_a_dry_run_says_what_is_missing(tool: Tool, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "sweeps" / "paper", tmp_path / "sweeps" / "paper")
+    code, out, err = tool("sweep", "sweeps/paper/figure4_mini_kinetics.yaml", "--dry-run")
+    assert (code, out) == (2, "")
+    root = tmp_path / "data" / "kinetics400"
+    assert (
+        err.strip()
+        == f"tradeoff: root {root} of mini-kinetics200 does not exist; give the folder that holds its videos"
+    )
 
 
 def test_tables_and_figures_of_one_set_share_their_trainings(planned: Callable[[str], Plan]) -> None:

@@ -12,9 +12,11 @@ import pytest
 import torch
 import yaml
 
+from tradeoff import Variant, build
 from tradeoff.errors import InputError
 from tradeoff.sweep.file import Sweep, make_sweep
 from tradeoff.sweep.plan import make_plan
+from tradeoff.weights.checkpoints import checkpoint_bytes
 
 Tool = Callable[..., tuple[int, str, str]]
 I3D: dict[str, Any] = {"variant": "I3D", "top1": 45.8, "confidence": "confirmed", "source": "Table 1"}
@@ -104,3 +106,17 @@ def test_tables_show_facts_beside_what_is_measured(tool: Tool, tmp_path: Path, t
     code, out, _ = tool("sweep", "silent.yaml")
     assert code == 0
     assert "measured nothing" in out and "Published" not in out
+
+
+def test_facts_are_of_the_networks_that_weights_make(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:
+    """Weights bring knobs of their own, and the file goes on calling the network I3D."""
+    source = Variant.parse("I2D(stem_padding=symmetric)", width=0.0625, classes=16)
+    (tmp_path / "source.pt").write_bytes(checkpoint_bytes(build(source), source))
+    values = tiny | {"weights": "source.pt", "derive": True, "latency": "none", "published": [I3D]}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(values))
+    code, out, _ = tool("sweep", "mine.yaml", "--only", "cost", "--json")
+    assert code == 0
+    assert {row["variant"]: row["published_top1"] for row in json.loads(out)["rows"]} == {
+        "I2D(stem_padding=symmetric)": None,
+        "I3D(stem_padding=symmetric)": pytest.approx(0.458),
+    }

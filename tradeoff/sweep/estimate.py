@@ -12,7 +12,7 @@ from typing import Any
 from tradeoff.data import is_cached
 from tradeoff.data.clips import stored_shape
 from tradeoff.data.pace import Pace, pace
-from tradeoff.data.specs import CatalogueData, SyntheticData, VideoData
+from tradeoff.data.specs import SyntheticData
 from tradeoff.measure.latency import Spacing
 from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.store import Store
@@ -135,11 +135,15 @@ def estimate(
     )
     found = _calibrated(plan, trainings, tests, report)
     making = _pace(plan, cache, report) if _are_stored(plan, trainings, tests) else None
-    loaded = _loading(plan, cache, trainings, tests, report)
+    loaded = _loaded(plan, cache, trainings, tests, report)
+    steps = [loaded.step(found.step[each.variant], _batch(plan, each)) for each in trainings]
+    videos = [loaded.video(found.clip[each.variant]) for each in tests]
+    waiting = sum(found.step[each.variant] < taken for each, taken in zip(trainings, steps, strict=True))
+    waiting += sum(found.clip[each.variant] * loaded.passes < taken for each, taken in zip(tests, videos, strict=True))
     seconds: dict[Kind, float] = {
         "cost": COST_SECONDS * sum(each.key.kind == "cost" for each in left),
-        "training": sum(steps_of(plan, each) * _step_seconds(plan, each, found, loaded) for each in trainings),
-        "accuracy": sum(_tested(plan, each) * _video_seconds(found.clip[each.variant], loaded) for each in tests),
+        "training": sum(steps_of(plan, each) * taken for each, taken in zip(trainings, steps, strict=True)),
+        "accuracy": sum(_tested(plan, each) * taken for each, taken in zip(tests, videos, strict=True)),
         "latency": latency_seconds(latencies),
     }
     trained = list(dict.fromkeys(each.variant for each in trainings))
@@ -155,7 +159,7 @@ def estimate(
         },
         tuple(StepTime(each.name, found.step[each], found.how[each]) for each in trained),
         _basis(found, making, loaded, seconds["latency"]),
-        (*found.notes, *_loading_notes(plan, trainings, tests, found, loaded), *_notes(plan, making, latencies))
+        (*found.notes, *loaded.notes(waiting, len(trainings) + len(tests)), *_notes(plan, making, latencies))
         if left
         else (),
         loaded,
@@ -260,7 +264,7 @@ def _are_stored(plan: Plan, trainings: Sequence[Measurement], tests: Sequence[Me
     return bool((trainings and not plan.sweep.sampling) or (tests and not plan.sweep.plan_of_views))
 
 
-def _loading(
+def _loaded(
     plan: Plan,
     cache: Path,
     trainings: Sequence[Measurement],
@@ -275,20 +279,6 @@ def _loading(
     return loading(plan, cache, trained, tested)
 
 
-def _step_seconds(plan: Plan, training: Measurement, found: Calibration, loaded: Loading) -> float:
-    """Clips are loaded while the step before is computed: a step takes the longer of both."""
-    return _longer(found.step[training.variant], _batch(plan, training) * loaded.draw)
-
-
-def _video_seconds(clip: float, loaded: Loading) -> float:
-    """Of a test video in all its views, the next one being loaded meanwhile; `clip` is a tested clip's time."""
-    return _longer(clip * loaded.passes, loaded.view)
-
-
-def _longer(first: float, second: float) -> float:
-    return math.nan if math.isnan(first) or math.isnan(second) else max(first, second)
-
-
 def _batch(plan: Plan, training: Measurement) -> int:
     assert plan.sweep.train is not None and plan.description is not None
     return min(plan.sweep.train.batch, plan.description.split_sizes(training.fold)[0])
@@ -298,7 +288,7 @@ def _cached_bytes(plan: Plan, making: Pace | None, loaded: Loading) -> dict[str,
     """What the cache folder will hold more: stored clips, packed frames, nothing where videos are decoded anew."""
     whole = plan.sweep.sampling is not None and plan.sweep.plan_of_views is not None
     stored = {} if whole else {"clip cache": _cache_bytes(plan) if making else 0}
-    return stored | ({"packed frames": round(loaded.packed_bytes)} if _packs(plan) else {})
+    return stored | ({"packed frames": round(loaded.packed_bytes)} if loaded.packed else {})
 
 
 def _cache_bytes(plan: Plan) -> int:
@@ -328,37 +318,6 @@ def _basis(found: Calibration, making: Pace | None, loaded: Loading, latency: fl
         f"latency at most {duration(latency)} of it" if latency else "",
     ]
     return ", ".join(part for part in parts if part)
-
-
-def _loading_notes(
-    plan: Plan,
-    trainings: Sequence[Measurement],
-    tests: Sequence[Measurement],
-    found: Calibration,
-    loaded: Loading,
-) -> list[str]:
-    """What is to be known of videos that are read as they are needed."""
-    if not loaded.videos:
-        return []
-    slow = sum(found.step[each.variant] < _batch(plan, each) * loaded.draw for each in trainings)
-    slow += sum(found.clip[each.variant] * loaded.passes < loaded.view for each in tests)
-    notes = [
-        "a step and the loading of the next clips are taken to overlap, as if the one left the other its processors"
-    ]
-    if slow:
-        remedy = "" if _packs(plan) else ", and data.pack would make it faster"
-        notes.append(
-            f"in {slow} of {len(trainings) + len(tests)} trainings and tests loading is the slower one{remedy}"
-        )
-    if _packs(plan):
-        notes.append(
-            "packed frames are read as fast as they were just now, from memory perhaps rather than from a disk"
-        )
-    return notes
-
-
-def _packs(plan: Plan) -> bool:
-    return isinstance(plan.sweep.data, VideoData | CatalogueData) and plan.sweep.data.pack is not None
 
 
 def _notes(plan: Plan, making: Pace | None, latencies: Sequence[Measurement]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ class Loading:
     draw     seconds of one training clip. view: seconds of one test video in all its views.
     passes   of the sweep's clip that a test video in all its views comes to: its frames over the clip's.
     packing  seconds to pack the videos that are not packed yet, which take `packed_bytes`.
-    videos   how many were timed, `unreadable` of them not to the end.
+    videos   how many were timed, `unreadable` of them not to the end. packed: they are, or are going to be.
     """
 
     draw: float = 0.0
@@ -44,13 +45,33 @@ class Loading:
     packed_bytes: float = 0.0
     videos: int = 0
     unreadable: int = 0
+    packed: bool = False
+
+    def step(self, computing: float, batch: int) -> float:
+        """Seconds of a step whose next clips are loaded meanwhile: the longer of both."""
+        return _longer(computing, batch * self.draw)
+
+    def video(self, clip: float) -> float:
+        """Seconds of a test video in all its views, the next one being loaded meanwhile; `clip` is a tested clip's."""
+        return _longer(clip * self.passes, self.view)
+
+    def notes(self, waiting: int, of: int) -> list[str]:
+        """What a reader of an estimate has to know; `waiting` of `of` measurements wait for clips."""
+        if not self.videos:
+            return []
+        said = ["a step and the loading of the next clips are taken to overlap, neither slowing the other down"]
+        if waiting:
+            remedy = "" if self.packed else ", and data.pack would make it faster"
+            said.append(f"in {waiting} of {of} trainings and tests loading is the slower one{remedy}")
+        if self.packed:
+            said.append("packed frames may have been read from memory just now, and a disk may be slower")
+        return said
 
     def words(self) -> str:
         """`a training clip comes in 0.12 s, a test video in 0.9 s and is 3.9 clips long in all its views`."""
         parts = [f"a training clip comes in {self.draw:.2g} s"] if self.draw else []
-        parts += [f"a test video in {self.view:.2g} s and is {self.passes:.3g} clips long in all its views"] * (
-            self.view > 0
-        )
+        if self.view:
+            parts.append(f"a test video in {self.view:.2g} s and is {self.passes:.3g} clips long in all its views")
         return ", ".join(parts)
 
     def __str__(self) -> str:
@@ -59,6 +80,10 @@ class Loading:
 
 
 NOT_LOADED = Loading()
+
+
+def _longer(first: float, second: float) -> float:
+    return float("nan") if math.isnan(first) or math.isnan(second) else max(first, second)
 
 
 def loading(plan: Plan, cache: Path, trained: bool, tested: bool) -> Loading:
@@ -76,26 +101,28 @@ def loading(plan: Plan, cache: Path, trained: bool, tested: bool) -> Loading:
         return _drawn(plan, videos, trained, tested)
     folder = cache / f"{description.name}-{description.videos}-packed"
     if not (left := [clip for clip in listed if not _is_packed(folder, clip)]):
-        return _drawn(plan, replace(videos, opener=_packed_in(folder)), trained, tested)
+        return replace(_drawn(plan, replace(videos, opener=_packed_in(folder)), trained, tested), packed=True)
     videos = _video_set(description, left, videos.opener)
     with tempfile.TemporaryDirectory() as temporary:
         aside = Path(temporary)
         seconds = _timed(videos, lambda row: pack(_one(videos, row), aside, how, lambda done, total: None, 1))[0]
         taken = sum(path.stat().st_size for path in aside.iterdir()) / len(videos.clips)
         found = _drawn(plan, replace(videos, opener=_packed_in(aside)), trained, tested)
-    return replace(found, packing=seconds * len(left), packed_bytes=taken * len(left))
+    return replace(found, packing=seconds * len(left), packed_bytes=taken * len(left), packed=True)
 
 
 def _drawn(plan: Plan, videos: VideoSet, trained: bool, tested: bool) -> Loading:
     sweep, views = plan.sweep, plan.sweep.plan_of_views
-    draw, view, passes, lost = 0.0, 0.0, 1.0, 0
+    draw, view, passes, lost = 0.0, 0.0, 1.0, {0}
     if trained and sweep.sampling is not None:
-        draw, lost = _timed(videos, lambda row: _draw(plan, videos, row))
+        draw, unread = _timed(videos, lambda row: _draw(plan, videos, row))
+        lost.add(unread)
     if tested and views is not None:
-        view, lost = _timed(videos, lambda row: _view(plan, videos, row))
-        frames = [_view_frames(plan, videos, row) for row in range(len(videos.clips))]
-        passes = (float(np.mean(kept)) if (kept := [each for each in frames if each]) else np.nan) / sweep.shape.frames
-    return Loading(draw, view, passes, videos=len(videos.clips), unreadable=lost)
+        view, unread = _timed(videos, lambda row: _view(plan, videos, row))
+        lost.add(unread)
+        frames = [each for row in range(len(videos.clips)) if (each := _view_frames(plan, videos, row))]
+        passes = float(np.mean(frames)) / sweep.shape.frames if frames else float("nan")
+    return Loading(draw, view, passes, videos=len(videos.clips), unreadable=max(lost))
 
 
 def _draw(plan: Plan, videos: VideoSet, row: int) -> None:
