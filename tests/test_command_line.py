@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tradeoff.data.sampling import SAMPLINGS, VIEWS
 from tradeoff.sweep import engine
 from tradeoff.training.fit import fit
+from tradeoff.training.recipe import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 Tool = Callable[..., tuple[int, str, str]]
@@ -126,6 +128,33 @@ def test_a_checkpoint_is_evaluated_as_it_is(tool: Tool, tmp_path: Path, tiny: di
     assert "checkpoint" in json.loads(out)["rows"][0]["recipe"]
 
 
+def test_recipes_and_clips_of_whole_videos_by_name(tool: Tool, tmp_path: Path, video_folder: Path) -> None:
+    (video_folder / "darker" / "broken.mkv").unlink()
+    train = ("train", "I2D", "--data", "videos", "--clip", "8x32x32", "--width", "0.0625", "--json")
+    drawn = ("--sampling", "segments", "--views", "centre")
+    code, out, _ = tool(*train, "--recipe", "paper", "--epochs", "1", "--batch", "8", *drawn)
+    assert code == 0
+    (row,) = json.loads(out)["rows"]
+    # The recipe's rate and schedule, the options' epochs and batch.
+    assert row["recipe"].startswith("1 epoch, batch 8, SGD 0.1 momentum 0.9 steps x0.1 at 75%, 88%")
+    assert "8 frames, one from each equal part, random crop of 32x32 from short side 256" in row["recipe"]
+    assert row["view"] == "8 consecutive frames, centre crop of 32x32 from short side 256, 1 view, float32"
+
+    (checkpoint,) = (tmp_path / "results/local/checkpoints").glob("*.pt")
+    evaluate = ("evaluate", str(checkpoint), "--data", "videos", "--clip", "8x32x32", "--json")
+    (again,) = json.loads(tool(*evaluate, "--views", "centre")[1])["rows"]
+    assert (again["top1"], again["view"]) == (row["top1"], row["view"])
+    (stored,) = json.loads(tool(*evaluate)[1])["rows"]
+    assert stored["view"] == "centre crop, 1 view, float32"
+
+
+def test_help_names_every_recipe_sampling_and_view_plan(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    train, evaluate = (tool(name, "--help")[1] for name in ("train", "evaluate"))
+    assert all(name in train for name in (*RECIPES, *SAMPLINGS, *VIEWS))
+    assert all(name in evaluate for name in VIEWS)
+
+
 def test_costs_and_the_family(tool: Tool) -> None:
     code, out, _ = tool("cost", "I3D", "S3D", "--json")
     assert code == 0
@@ -205,6 +234,11 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
         (["evaluate", "nowhere.pt"], "nowhere.pt"),
         (["train", "I3D", "--seed", "-1"], "seeds.0 is -1"),
         (["train", "I3D", "--rate", "-1"], "train.rate is -1"),
+        (["train", "I3D", "--recipe", "papr"], "recipe is 'papr': it should be one of paper, fine-tune"),
+        (["train", "I3D", "--sampling", "paper"], "sampling is given without videos"),
+        (["train", "I3D", "--data", "x", "--sampling", "papr"], "sampling is 'papr': should be one of paper, segments"),
+        (["train", "I3D", "--data", "x", "--views", "densest"], "views is 'densest': should be one of paper, dense"),
+        (["train", "I3D", "--recipe", "paper", "--epochs", "0"], "train.epochs is 0"),
         (["latency", "I3D", "--seconds", "0"], "latency.seconds"),
         (["cost", "I3D", "--clip", "99999999x64x64"], "too large"),
         (["latency", "I3D", "--device", "cuda:²"], "cpu, cuda or cuda:N"),

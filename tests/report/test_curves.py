@@ -67,3 +67,8 @@ def test_networks_of_other_families_are_on_no_curve(mixture: Callable[..., pd.Da
     assert kind_of("") == "other"
     rows = pd.concat([mixture("r3d_18"), mixture("mc3_18").iloc[2:]], ignore_index=True)
     assert list(joined(rows)) == []
+
+
+def test_of_one_cut_with_several_knobs_the_first_is_on_the_curve(table: Callable[..., pd.DataFrame]) -> None:
+    rows = table("I2D", "S3D", "S3D(temporal_branches=4)", "Fast-S3D")
+    assert [each["variant"].tolist() for _, each in joined(rows)] == [["I2D", "Fast-S3D", "S3D"]]

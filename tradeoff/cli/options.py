@@ -41,6 +41,13 @@ Data = Annotated[
     str,
     typer.Option("--data", help="motion, appearance, a folder of class folders, or a CSV of path,label,split|fold."),
 ]
+Views = Annotated[
+    str | None,
+    typer.Option(
+        help="How whole videos are tested: paper (all frames, once), dense (10 clips x 3 crops), centre, segments or "
+        "spread. Default: as --sampling draws, else one clip spread over the video."
+    ),
+]
 VariantName = Annotated[str, typer.Argument(help="I2D, S3D-G, Top-Heavy-I3D-4, r3d_18, module:callable, ...")]
 SYNTHETIC = ("motion", "appearance")
 LOCAL_RESULTS, LOCAL_REPORTS = Path("results/local"), Path("reports/local")

@@ -24,6 +24,7 @@ from tradeoff.cli.options import (
     Results,
     Threads,
     VariantName,
+    Views,
     cache_of,
     data_of,
     make_sweep_of,
@@ -83,9 +84,25 @@ def train(
     data: Data = "motion",
     clip: Clip = "16x64x64",
     width: Annotated[float | None, typer.Option(help="Channel multiplier; default 0.25, or the weights' own.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training clips; default 3.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Clips a step; default 16.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Peak learning rate; default 0.02.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="By name: paper, fine-tune, linear-probe or small-data; the options below go before its values."
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training clips; default 3, or the recipe's.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Clips a step; default 16, or the recipe's.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Peak learning rate; default 0.02, or the recipe's.")] = None,
+    sampling: Annotated[
+        str | None,
+        typer.Option(
+            help="How training clips are drawn anew from whole videos: paper (consecutive frames), segments or spread. "
+            "Default: stored once, spread over the video."
+        ),
+    ] = None,
+    views: Views = None,
     seed: Annotated[int, typer.Option(help="Makes a CPU run repeatable bit for bit.")] = 0,
     weights: Annotated[str | None, typer.Option(help="Start from these: a known name or a file.")] = None,
     derive: Annotated[bool, typer.Option("--derive", help="Allow a variant that the weights are not of.")] = False,
@@ -100,10 +117,12 @@ def train(
     Example: tradeoff train S3D --data motion --epochs 3
 
     Example: tradeoff train S3D --data my_videos --clip 16x112x112 --weights i3d-kinetics400 --derive
+
+    Example: tradeoff train S3D --data my_videos --clip 64x224x224 --recipe fine-tune --sampling paper --views paper
     """
-    given = {"epochs": epochs, "batch": batch, "rate": rate}
-    recipe = {key: value for key, value in given.items() if value is not None}
-    values: dict[str, Any] = {"variants": [variant], "data": data_of(data), "clip": clip, "train": recipe}
+    values: dict[str, Any] = {"variants": [variant], "data": data_of(data), "clip": clip}
+    values |= {"train": _given(recipe=recipe, epochs=epochs, batch=batch, rate=rate)}
+    values |= _given(sampling=sampling, views=views)
     if weights is not None:
         values |= {"weights": weights} | ({"width": width} if width is not None else {})
     else:
@@ -121,6 +140,7 @@ def evaluate(
     clip: Clip = "16x64x64",
     order: Annotated[Order, typer.Option(help="Show the frames as they are, or the last one first.")] = Order.NORMAL,
     fold: Annotated[int, typer.Option(help="The fold whose clips are tested.")] = 0,
+    views: Views = None,
     variant: Annotated[str | None, typer.Option(help="The network, where the file does not say.")] = None,
     derive: Annotated[bool, typer.Option("--derive", help="Allow a variant that the weights are not of.")] = False,
     results: Results = LOCAL_RESULTS,
@@ -132,16 +152,23 @@ def evaluate(
     """Evaluate a checkpoint as it is.
 
     Example: tradeoff evaluate results/local/checkpoints/0123456789abcdef.pt --data motion --order reversed
+
+    Example: tradeoff evaluate i3d-kinetics400 --data videos.csv --clip 64x224x224 --views dense
     """
     from tradeoff.variants import Variant
     from tradeoff.weights.checkpoints import open_weights
 
     own = open_weights(weights, Variant.parse(variant) if variant else None).variant
     values: dict[str, Any] = {"variants": [variant or own.name], "width": getattr(own, "width", 1.0), "clip": clip}
-    values |= {"data": data_of(data), "orders": [order.value], "folds": [fold]}
+    values |= {"data": data_of(data), "orders": [order.value], "folds": [fold]} | _given(views=views)
     values |= {"train": "none", "weights": weights, "derive": derive, "latency": "none"}
     values["name"] = _sweep_name("evaluate", Path(weights).stem, Path(data).stem, order.value)
     _measure(make_sweep_of("evaluate", values), results, device, threads, cache, None, as_json)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """What the user named."""
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _measure(

@@ -38,7 +38,7 @@ def pace(spec: DataSpec, clip: ClipShape) -> Pace:
     """
     if isinstance(spec, SyntheticData):
         return _generating(spec, clip)
-    return _decoding(_listed(spec), clip)
+    return _decoding(listed_videos(spec), clip)
 
 
 def _generating(spec: SyntheticData, clip: ClipShape) -> Pace:
@@ -52,13 +52,19 @@ def _generating(spec: SyntheticData, clip: ClipShape) -> Pace:
     return Pace((time.perf_counter() - started) / GENERATED, GENERATED, verb="generated")
 
 
-def _listed(spec: DataSpec) -> Sequence[VideoClip]:
+def listed_videos(spec: DataSpec) -> Sequence[VideoClip]:
     """The videos as they are listed, not hashed again: planning has done that."""
     from tradeoff.data.catalogued import list_clips
     from tradeoff.data.video_lists import list_videos
 
     assert not isinstance(spec, SyntheticData)
     return list_clips(spec) if isinstance(spec, CatalogueData) else list_videos(spec.videos)
+
+
+def evenly_spaced(clips: Sequence[VideoClip], most: int) -> list[VideoClip]:
+    """At most `most` of them, the first and the last among them."""
+    rows = np.linspace(0, len(clips) - 1, min(most, len(clips))).round().astype(int)
+    return [clips[row] for row in rows]
 
 
 def _decoding(clips: Sequence[VideoClip], clip: ClipShape) -> Pace:
@@ -75,7 +81,6 @@ def _decoding(clips: Sequence[VideoClip], clip: ClipShape) -> Pace:
             return time.perf_counter() - started, False
         return time.perf_counter() - started, True
 
-    rows = np.linspace(0, len(clips) - 1, min(SAMPLED_VIDEOS, len(clips))).round().astype(int)
-    found = list(in_order(timed, [clips[row] for row in rows], processors()))
+    found = list(in_order(timed, evenly_spaced(clips, SAMPLED_VIDEOS), processors()))
     seconds = sum(taken for taken, _ in found) / len(found) / processors()
     return Pace(seconds, len(found), sum(not readable for _, readable in found))

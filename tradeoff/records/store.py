@@ -7,7 +7,7 @@
     <root>/logs/<key>.csv               the epochs of a training
     <root>/logs/<name>_<key's start>/   its steps, for TensorBoard where that is installed
     <root>/attempts/*.json              what failed, and why; never occupies a key
-    <root>/sweeps/<name>.json           which keys a sweep consists of
+    <root>/sweeps/<name>.json           which keys a sweep consists of, and what its file says is published
 
 A file is written under a temporary name, flushed to the disk and then linked to its name. Linking fails where the
 name exists, so of two writers of one key the first wins and nobody's record is replaced.
@@ -22,7 +22,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,9 +141,13 @@ class Store:
         _link(path, _json(content | {"depends_on": key.depends_on, "made": _stamped(made)}))
         return path
 
-    def write_sweep(self, name: str, keys: Mapping[str, list[str]]) -> None:
-        """Note which records a sweep consists of; unlike a measurement it is replaced when the sweep changes."""
-        content = _json({"schema": SCHEMA, "name": name, "keys": keys})
+    def write_sweep(
+        self, name: str, keys: Mapping[str, list[str]], published: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Note which records a sweep consists of, and what is published of its variants (`Fact.as_record`); unlike a
+        measurement it is replaced when the sweep changes."""
+        stated = {"published": list(published)} if published else {}
+        content = _json({"schema": SCHEMA, "name": name, "keys": keys, **stated})
         write_atomically(self.root / "sweeps" / f"{name}.json", content)
 
     def sweeps(self) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from tradeoff.digest import digest
 from tradeoff.errors import InputError
 from tradeoff.records.keys import KINDS
 from tradeoff.records.latency import machine_drift, timed_columns
+from tradeoff.records.published import Facts, facts_of
 from tradeoff.records.statistics import (
     Component,
     balanced,
@@ -39,6 +40,11 @@ COLUMNS = (
         "classes",
         "clip",
         "published",
+        "published_top1",
+        "published_top5",
+        "published_macs",
+        "published_confidence",
+        "published_source",
         "params",
         "weights",
         "macs",
@@ -80,6 +86,7 @@ each of the smallest one's.
 `start_distance` is how far a derived network's features were from its source's before training: at the trunk's end, the
 norm of the difference over the norm of the source's, the mean over trainings; NaN for what was not derived.
 `published` is text, what others measured of the network under a protocol of their own, and not comparable with `top1`.
+`published_top1` and what follows it are the facts that the sweep's own file states, where one sweep is loaded.
 """
 
 Identity = tuple[str, str]  # a variant's fields as JSON, and its clip
@@ -117,7 +124,8 @@ def load_table(path: str | Path, sweep: str | None = None) -> Table:
     accuracies = [_Accuracy(store, group, recipes, starts) for group in groups]
     drift = machine_drift(everything["latency"])
     latencies = [_latency_columns(group, drift) for group in _grouped(records["latency"], _latency_protocol)]
-    return _join(costs, accuracies, latencies, _order(store, sweep))
+    facts = facts_of(store.sweeps()[sweep].get("published", [])) if sweep else {}
+    return _join(costs, accuracies, latencies, _order(store, sweep), facts)
 
 
 def records_folder(path: Path) -> Path:
@@ -265,6 +273,7 @@ def _join(
     accuracies: list[_Accuracy],
     latencies: list[tuple[Identity, dict[str, Any]]],
     order: Mapping[str, int],
+    facts: Facts,
 ) -> Table:
     """Every accuracy of a variant with every latency of it, and what has no counterpart once."""
     rows: list[tuple[int, dict[str, Any], _Accuracy | None]] = []
@@ -276,7 +285,9 @@ def _join(
         own = [each for each in accuracies if each.identity == identity]
         timed = [columns for owner, columns in latencies if owner == identity]
         for accuracy, latency in itertools.product(own or (None,), timed or ({},)):
-            rows.append((place, shared | (accuracy.columns if accuracy else {}) | latency, accuracy))
+            tested = accuracy.columns if accuracy else {}
+            stated = dict(facts.get((identity[0], tested.get("order", "normal")), {}))
+            rows.append((place, shared | stated | tested | latency, accuracy))
     rows.sort(key=lambda row: (row[0], row[1]["units"], str(row[1].get("data")), str(row[1].get("order"))))
     frame = pd.DataFrame([row for _, row, _ in rows], columns=list(COLUMNS))
     return Table(frame, {i: (each.correct, each.groups) for i, (_, _, each) in enumerate(rows) if each})

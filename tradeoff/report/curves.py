@@ -77,12 +77,15 @@ def kind_of(units: str) -> Kind:
 def joined(table: pd.DataFrame) -> Iterator[tuple[Curve, pd.DataFrame]]:
     """Each curve with its rows in cut order, one for each width.
 
-    A curve needs a cut between its ends: a line from I2D to I3D alone would be on two curves and show neither.
+    A curve needs a cut between its ends: a line from I2D to I3D alone would be on two curves and show neither. Of one
+    cut with several knobs, as S3D and S3D(temporal_branches=4), the first in the table is on it.
     """
     members: dict[tuple[float, Curve], list[tuple[int, int]]] = {}
     for position, (units, gated, width) in enumerate(zip(table.units, table.gating, table.width, strict=True)):
         for curve, cut in curves_of(str(units), bool(gated)).items():
             members.setdefault((float(width), curve), []).append((cut, position))
-    for (_, curve), cuts in members.items():
+    for (_, curve), found in members.items():
+        names = {cut: table.variant.iloc[position] for cut, position in reversed(found)}
+        cuts = [(cut, position) for cut, position in found if table.variant.iloc[position] == names[cut]]
         if any(0 < cut < len(UNITS) for cut, _ in cuts) and len(cuts) > 1:
             yield curve, table.iloc[[position for _, position in sorted(cuts)]]

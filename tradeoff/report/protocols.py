@@ -199,6 +199,27 @@ def start_lines(table: pd.DataFrame) -> list[str]:
 
 def published_lines(table: pd.DataFrame) -> list[str]:
     """For under a table: whose the accuracies are that were not measured here. None where there are none."""
+    return [*_stated_line(table), *_others_lines(table)]
+
+
+def _stated_line(table: pd.DataFrame) -> list[str]:
+    """Where the facts of a sweep's file stand, and how sure they are."""
+    if "published_top1" not in table or table["published_top1"].isna().all():
+        return []
+    stated = table[table["published_top1"].notna()]
+    pairs = dict.fromkeys(stated[["published_source", "published_confidence"]].itertuples(index=False, name=None))
+    where = "; ".join(f"{source} ({_CONFIDENCE[how]})" for source, how in pairs)
+    return [f"Published top-1: {where}; in percent, never measured here, and no part of a frontier."]
+
+
+_CONFIDENCE = {
+    "confirmed": "confirmed by another publication",
+    "digest": "from a digest of the publication",
+    "figure": "read off a plot, approximate",
+}
+
+
+def _others_lines(table: pd.DataFrame) -> list[str]:
     sources = sorted({published_parts(text)[2] for text in table.get("published", pd.Series(dtype=object)).dropna()})
     return [
         f"Published: by {source}, under its own protocol (clip and views are given with it); never measured here, and "

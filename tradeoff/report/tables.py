@@ -42,6 +42,7 @@ DIFFERENCE_NOTE = (
 )
 PUBLISHED = "Published K400 top-1 / top-5"
 UNEVEN = 2.0  # times as many test clips in the largest class as in the smallest
+STATED = "Published top-1"
 LATENCY_HEADING = "Latency ms [95 %]"
 _KINDS = {"3": "full", "s": "separable"}
 _WORDS = ("Variant", "3D units", PUBLISHED)  # columns of texts, whatever they begin with
@@ -75,6 +76,7 @@ def display_table(table: pd.DataFrame) -> pd.DataFrame:
         "Top-1 % [95 %]": [percent(*row) for row in _rows(table, "top1", "top1_low", "top1_high")],
         "Top-5 %": [percent(value) for value in table["top5"]],
         **_balanced_column(table),
+        **_stated_column(table),
         **_view_column(table),
         LATENCY_HEADING: latency_cells(table),
         "Seeds": [_scaled(value, 1) for value in table["seeds"]],
@@ -98,6 +100,14 @@ def _balanced_column(table: pd.DataFrame) -> dict[str, list[str]]:
     if "class_ratio" not in table or not (table["class_ratio"] >= UNEVEN).any():
         return {}
     return {"Balanced %": [percent(value) for value in table["balanced_top1"]]}
+
+
+def _stated_column(table: pd.DataFrame) -> dict[str, list[str]]:
+    """What the sweep's file says is published, in percent: `71.1`; `~46.6 (figure)` if it was read off a plot."""
+    if "published_top1" not in table or table["published_top1"].isna().all():
+        return {}
+    rows = _rows(table, "published_top1", "published_confidence")
+    return {STATED: [f"~{percent(top1)} (figure)" if how == "figure" else percent(top1) for top1, how in rows]}
 
 
 def _view_column(table: pd.DataFrame) -> dict[str, list[str]]:
@@ -165,7 +175,7 @@ def markdown_table(shown: pd.DataFrame) -> str:
 
 def _numeric(column: pd.Series[Any]) -> bool:
     texts = [str(text) for text in column]
-    return column.name == LATENCY_HEADING or (
+    return column.name in (LATENCY_HEADING, STATED) or (
         all(text[:1] in f"0123456789+-{MISSING}" for text in texts) and column.name not in _WORDS
     )
 

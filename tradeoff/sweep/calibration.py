@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import nn
 
 from tradeoff.clip_shape import ClipShape
@@ -29,6 +30,7 @@ COUNTED = 64  # counting takes tenths of a second a variant, and a pattern can s
 LONG_STEP, LONG_PASS = 20.0, 2.0  # seconds
 FEW = 4
 BUSY = 0.75  # of the processors, above which others take time from the steps
+CPU_MACS = 4e11  # of the clips of a timed step on a CPU: a batch of the paper's clips would take an hour a step
 _NOISE = 16  # distinct clips are enough, and a large batch of the paper's clips would not fit into memory twice
 _RATE = 1e-6  # so small that noise cannot make a network diverge; it changes no step's time
 
@@ -86,10 +88,13 @@ def calibrate(
         )
     for variant in spread(sizes, VARIANTS):
         report(f"timing {variant.name}")
+        some = affordable(batch, sizes[variant], plan.device)
         try:
-            timed[variant] = time_variant(plan, variant, batch, tested)
+            timed[variant] = scaled(time_variant(plan, variant, some, tested), batch / some if some else 1.0)
         except Exception as error:  # the sweep would note it as failed, and go on
             notes.append(f"{variant.name} could not be timed, {reason(error)}: in the sweep it would fail too")
+    if any(affordable(batch, sizes[variant], plan.device) < batch for variant in timed):
+        notes.append(f"a step of {batch} clips is taken as a multiple of one of fewer, which this CPU can time")
     # The faster one: what interferes with a step only makes it longer, and by as much as a hundred times.
     step = {variant: min(each.steps) for variant, each in timed.items() if each.steps}
     clip = {variant: each.clip for variant, each in timed.items() if each.clip is not None}
@@ -117,6 +122,16 @@ def spread(sizes: Mapping[Variant, Size], most: int) -> list[Variant]:
     wanted = np.linspace(min(macs), max(macs), most)
     nearest = (min(sizes, key=lambda variant: abs(sizes[variant].macs - goal)) for goal in wanted)
     return list(dict.fromkeys(nearest))
+
+
+def affordable(batch: int, size: Size, device: torch.device) -> int:
+    """How many clips of a batch a step is timed with: all of them but on a CPU that would be at it for minutes."""
+    return batch if device.type != "cpu" else min(batch, max(2, int(CPU_MACS / size.macs)))
+
+
+def scaled(timed: Timed, factor: float) -> Timed:
+    """The same with steps `factor` times as long."""
+    return Timed(tuple(factor * each for each in timed.steps), timed.clip)
 
 
 def size_of(variant: Variant, clip: ClipShape) -> Size:

@@ -97,7 +97,7 @@ class Engine:
         digests: set[str] = set()
         if self._main:
             self.store.prepare()
-            self.store.write_sweep(self.plan.sweep.name, self.plan.keys())
+            self.store.write_sweep(self.plan.sweep.name, self.plan.keys(), self.plan.published())
             digests = {each.key.digest for each in self.plan.missing(self.store, kinds)}
         digests = of_main(digests)
         return [each for each in self.plan.measurements if each.key.digest in digests]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tradeoff.measure.latency import Spacing
 from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.store import Store
 from tradeoff.sweep.calibration import Calibration, calibrate
+from tradeoff.sweep.loading import NOT_LOADED, Loading, loading
 from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.training.tensorboard_log import POINTS
 
@@ -56,8 +57,9 @@ class Estimate:
     """What is left of a sweep.
 
     shares: by kind, of those that are asked for and those that they need. steps: training steps left.
-    data_seconds: to decode or generate the clips, 0 where the cache has them. disk: bytes by what they are for.
-    basis: what was timed, in words. notes: what the figures do not hold, in sentences.
+    data_seconds: to decode or generate stored clips, or to pack videos; 0 where the cache has them. disk: bytes by
+    what they are for. basis: what was timed, in words. notes: what the figures do not hold, in sentences. loading: what
+    clips drawn from whole videos take before a network sees them.
     """
 
     sweep: str
@@ -68,6 +70,7 @@ class Estimate:
     step_times: tuple[StepTime, ...]
     basis: str
     notes: tuple[str, ...]
+    loading: Loading = NOT_LOADED
 
     @property
     def left(self) -> int:
@@ -98,6 +101,7 @@ class Estimate:
             "data_seconds": self.data_seconds,
             "about": self.about,
             "disk_bytes": dict(self.disk),
+            "loading": asdict(self.loading) if self.loading.videos else None,
             "step_seconds": {each.variant: {"seconds": each.seconds, "how": each.how} for each in self.step_times},
             "notes": list(self.notes),
         }
@@ -112,6 +116,7 @@ class Estimate:
         said = [f"time: {self.about}{making}", f"disk: about {size(sum(self.disk.values()))}: {disk}"]
         if self.steps:
             said.insert(0, f"training: {self.steps:,} steps")
+        said += [f"videos: {told}"] if (told := self.loading.words()) else []
         return [*said, *(f"note: {note}" for note in self.notes)]
 
 
@@ -132,11 +137,16 @@ def estimate(
         [each for each in left if each.key.kind == kind] for kind in ("training", "accuracy", "latency")
     )
     found = _calibrated(plan, trainings, tests, report)
-    making = _pace(plan, cache, report) if trainings or tests else None
+    making = _pace(plan, cache, report) if _are_stored(plan, trainings, tests) else None
+    loaded = _loaded(plan, cache, trainings, tests, report)
+    steps = [loaded.step(found.step[each.variant], _batch(plan, each)) for each in trainings]
+    videos = [loaded.video(found.clip[each.variant]) for each in tests]
+    waiting = sum(found.step[each.variant] < taken for each, taken in zip(trainings, steps, strict=True))
+    waiting += sum(found.clip[each.variant] * loaded.passes < taken for each, taken in zip(tests, videos, strict=True))
     seconds: dict[Kind, float] = {
         "cost": COST_SECONDS * sum(each.key.kind == "cost" for each in left),
-        "training": sum(_steps_worth(plan, each) * found.step[each.variant] for each in trainings),
-        "accuracy": sum(_tested(plan, each) * found.clip[each.variant] for each in tests),
+        "training": sum(_steps_worth(plan, each) * taken for each, taken in zip(trainings, steps, strict=True)),
+        "accuracy": sum(_tested(plan, each) * taken for each, taken in zip(tests, videos, strict=True)),
         "latency": latency_seconds(latencies),
     }
     trained = list(dict.fromkeys(each.variant for each in trainings))
@@ -144,15 +154,18 @@ def estimate(
         plan.sweep.name,
         _shares(plan, left, kinds, seconds),
         sum(steps_of(plan, each) for each in trainings),
-        making.seconds * _clips(plan) if making else 0.0,
+        loaded.packing + (making.seconds * _clips(plan) if making else 0.0),
         {
-            "clip cache": _cache_bytes(plan) if making else 0,
+            **_cached_bytes(plan, making, loaded),
             "checkpoints": _checkpoint_bytes(plan, trainings, found),
             "records": sum(_record_bytes(plan, each) for each in left),
         },
         tuple(StepTime(each.name, found.step[each], found.how[each]) for each in trained),
-        _basis(found, making, seconds["latency"]),
-        (*found.notes, *_notes(plan, making, latencies)) if left else (),
+        _basis(found, making, loaded, seconds["latency"]),
+        (*found.notes, *loaded.notes(waiting, len(trainings) + len(tests)), *_notes(plan, making, latencies))
+        if left
+        else (),
+        loaded,
     )
 
 
@@ -262,6 +275,38 @@ def _tested(plan: Plan, accuracy: Measurement) -> int:
     return plan.description.split_sizes(accuracy.fold)[1]
 
 
+def _are_stored(plan: Plan, trainings: Sequence[Measurement], tests: Sequence[Measurement]) -> bool:
+    """Is any of these given stored clips?"""
+    return bool((trainings and not plan.sweep.sampling) or (tests and not plan.sweep.plan_of_views))
+
+
+def _loaded(
+    plan: Plan,
+    cache: Path,
+    trainings: Sequence[Measurement],
+    tests: Sequence[Measurement],
+    report: Callable[[str], None],
+) -> Loading:
+    trained, tested = bool(trainings and plan.sweep.sampling), bool(tests and plan.sweep.plan_of_views)
+    if not (trained or tested):
+        return NOT_LOADED
+    assert plan.description is not None
+    report(f"timing videos of {plan.description.name}")
+    return loading(plan, cache, trained, tested)
+
+
+def _batch(plan: Plan, training: Measurement) -> int:
+    assert plan.sweep.train is not None and plan.description is not None
+    return min(plan.sweep.train.batch, plan.description.split_sizes(training.fold)[0])
+
+
+def _cached_bytes(plan: Plan, making: Pace | None, loaded: Loading) -> dict[str, int]:
+    """What the cache folder will hold more: stored clips, packed frames, nothing where videos are decoded anew."""
+    whole = plan.sweep.sampling is not None and plan.sweep.plan_of_views is not None
+    stored = {} if whole else {"clip cache": _cache_bytes(plan) if making else 0}
+    return stored | ({"packed frames": round(loaded.packed_bytes)} if loaded.packed else {})
+
+
 def _cache_bytes(plan: Plan) -> int:
     return _clips(plan) * math.prod(stored_shape(plan.sweep.shape)) * 3
 
@@ -282,10 +327,11 @@ def _record_bytes(plan: Plan, measurement: Measurement) -> int:
     return own + (_tested(plan, measurement) * plan.classes * 4 if kind == "accuracy" else 0)
 
 
-def _basis(found: Calibration, making: Pace | None, latency: float) -> str:
+def _basis(found: Calibration, making: Pace | None, loaded: Loading, latency: float) -> str:
     parts = [
         found.basis,
         str(making) if making else "",
+        str(loaded) if loaded.videos else "",
         f"latency at most {duration(latency)} of it" if latency else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -26,6 +26,7 @@ from tradeoff.data.sampling import Sampling, Views
 from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoData
 from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyAxes
+from tradeoff.records.published import Fact
 from tradeoff.training.recipe import Recipe
 from tradeoff.variants import UNITS, Variant, curve_names, expand_units
 from tradeoff.weights.known import is_name
@@ -101,6 +102,8 @@ class Sweep(BaseModel):
     `processes: 8` trains each network in so many processes, which accelerate's launcher starts: on CUDA each with a
     GPU of its own, on a CPU by gloo. They share the clips of a step, so `train.batch` has to be a multiple of them.
     Everything else is measured in one process.
+
+    `published` are facts to hold what is measured against; they stand beside it in the tables, and in no key.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -122,6 +125,7 @@ class Sweep(BaseModel):
     orders: tuple[Literal["normal", "reversed"], ...] = Field(("normal",), min_length=1)
     keep: Literal["last", "none"] = "last"
     latency: Annotated[LatencyAxes | None, BeforeValidator(_none)] = LatencyAxes()
+    published: tuple[Fact, ...] = ()
 
     @field_validator("clip")
     @classmethod
@@ -152,6 +156,7 @@ class Sweep(BaseModel):
         if self.weights is not None and self.data is None:
             raise ValueError("weights is given without data: name the data that they are evaluated or trained on")
         self._check_sampling()
+        self._check_published()
         if self.derive and self.weights is None:
             raise ValueError("derive is given without weights: name the weights to derive the variants from")
         return self
@@ -166,6 +171,23 @@ class Sweep(BaseModel):
         if not (whole or self.data is None or isinstance(self.data, SyntheticData)) and self.data.reading():
             key = next(iter(self.data.reading()))
             raise ValueError(f"data.{key} is for clips drawn from whole videos: give sampling or views too")
+
+    def _check_published(self) -> None:
+        """Each fact is of a variant and an order of the sweep, and the only one of both."""
+        own, seen = set(self.chosen(400)) if self.published else set(), set()
+        for place, fact in enumerate(self.published):
+            variant = self.variant(fact.variant, 400)
+            if variant not in own:
+                raise ValueError(
+                    f"published.{place}.variant is {fact.variant!r}: should be one of the sweep's variants"
+                )
+            if fact.order not in self.orders:
+                raise ValueError(f"published.{place}.order is {fact.order!r}: should be one of the sweep's orders")
+            if (variant, fact.order) in seen:
+                raise ValueError(
+                    f"published.{place} is a second one of {fact.variant}, {fact.order} frames: give one of each"
+                )
+            seen.add((variant, fact.order))
 
     @property
     def plan_of_views(self) -> Views | None:
@@ -247,6 +269,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "latency": LatencyAxes,
     "sampling": Sampling,
     "views": Views,
+    "published": Fact,
     "data.synthetic": SyntheticData,
     "data.videos": VideoData,
     "data.catalogue": CatalogueData,

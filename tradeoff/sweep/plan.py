@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -102,17 +103,32 @@ class Plan:
     @cached_property
     def variants(self) -> list[Variant]:
         """The variants, each once, in the order of the file; with the knobs that the weights carry, where some are."""
-        knobs = self.sweep.knobs(self.classes)
         if self.weights is None:
             return self.sweep.chosen(self.classes)
-        matched = [
-            match(self.weights, self.sweep.variant(name, self.classes), named_by(name, knobs), self.sweep.derive)
-            for name in self.sweep.names
-        ]
+        matched = [self._planned(name) for name in self.sweep.names]
         if self.sweep.train is None and self.description is not None:
             _refuse_untrained_heads(self.weights, matched)
             _refuse_other_labels(self.weights, self.description)
         return list(dict.fromkeys(matched))
+
+    def _planned(self, name: str) -> Variant:
+        """The variant that a name of the sweep comes to."""
+        variant = self.sweep.variant(name, self.classes)
+        if self.weights is None:
+            return variant
+        return match(self.weights, variant, named_by(name, self.sweep.knobs(self.classes)), self.sweep.derive)
+
+    def published(self) -> list[dict[str, Any]]:
+        """The facts that the file states, each of the variant that is planned, for the sweep's entry in the results
+        folder."""
+        names = (
+            {self.sweep.variant(name, self.classes): name for name in self.sweep.names} if self.sweep.published else {}
+        )
+        planned = [names[self.sweep.variant(fact.variant, self.classes)] for fact in self.sweep.published]
+        return [
+            fact.as_record(self._planned(name).fields())
+            for fact, name in zip(self.sweep.published, planned, strict=True)
+        ]
 
     @property
     def classes(self) -> int:
