@@ -140,6 +140,8 @@ def test_processes_that_end_without_a_record_are_a_failure_with_their_last_lines
         ({"processes": 3}, "train.batch gives a step of 16 clips: it should be a multiple of 3"),
         ({"processes": 2, "train": {"batch": 8, "accumulate": 8}}, "a step of 8 clips: it should be a multiple of 16"),
         ({"train": {"batch": 8, "accumulate": 3}}, "train: batch is 8: it should be a multiple of accumulate"),
+        ({"gpus": 8}, "gpus is 8 and the device is cpu: use --device cuda, or on a CPU processes instead of gpus"),
+        ({"gpus": 2, "processes": 2}, "gpus is 2 and processes is given too: name one"),
         ({"processes": 0}, "processes is 0: should be greater than or equal to 1"),
     ],
 )

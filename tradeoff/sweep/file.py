@@ -101,7 +101,7 @@ class Sweep(BaseModel):
 
     `processes: 8` trains each network in so many processes, which accelerate's launcher starts: on CUDA each with a
     GPU of its own, on a CPU by gloo. They share the clips of a step, so `train.batch` has to be a multiple of them.
-    Everything else is measured in one process.
+    Everything else is measured in one process. `gpus: 8` is the same and runs on CUDA alone.
 
     `published` are facts to hold what is measured against; they stand beside it in the tables, and in no key.
     """
@@ -120,6 +120,7 @@ class Sweep(BaseModel):
     weights: str | None = None
     derive: Annotated[bool, Field(strict=True)] = False
     processes: int = Field(1, ge=1, le=4096, strict=True)
+    gpus: int | None = Field(None, ge=1, le=4096, strict=True)
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     folds: Literal["all"] | Annotated[tuple[Fold, ...], Field(min_length=1)] = (0,)
     orders: tuple[Literal["normal", "reversed"], ...] = Field(("normal",), min_length=1)
@@ -156,6 +157,8 @@ class Sweep(BaseModel):
         if self.weights is not None and self.data is None:
             raise ValueError("weights is given without data: name the data that they are evaluated or trained on")
         self._check_sampling()
+        if self.gpus is not None and "processes" in self.model_fields_set:
+            raise ValueError(f"gpus is {self.gpus} and processes is given too: name one, each GPU has a process")
         self._check_published()
         if self.derive and self.weights is None:
             raise ValueError("derive is given without weights: name the weights to derive the variants from")
@@ -195,6 +198,11 @@ class Sweep(BaseModel):
         if self.views is None and self.sampling is not None:
             return Views(**self.sampling.fields())
         return self.views
+
+    @property
+    def together(self) -> int:
+        """How many processes train one network."""
+        return self.gpus or self.processes
 
     @property
     def shape(self) -> ClipShape:

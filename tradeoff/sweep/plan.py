@@ -300,16 +300,20 @@ def _processes(sweep: Sweep, device: torch.device) -> int:
 
     Raises InputError where the two differ, or there are too few GPUs.
     """
+    if sweep.gpus is not None and device.type != "cuda":
+        raise InputError(
+            f"gpus is {sweep.gpus} and the device is {device}: use --device cuda, or on a CPU processes instead of gpus"
+        )
     join(device)
     here: int = current().num_processes
-    if here > 1 and sweep.processes not in (1, here):
+    if here > 1 and sweep.together not in (1, here):
         raise InputError(
-            f"processes is {sweep.processes} and a launcher started {here}: start the sweep without a launcher, or "
+            f"processes is {sweep.together} and a launcher started {here}: start the sweep without a launcher, or "
             "leave processes out"
         )
     if here == 1:
-        check_devices(device, sweep.processes)
-    return max(here, sweep.processes)
+        check_devices(device, sweep.together)
+    return max(here, sweep.together)
 
 
 def _check_shares(plan: Plan) -> None:
