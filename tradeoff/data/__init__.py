@@ -24,7 +24,9 @@ from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoDat
 from tradeoff.digest import digest
 
 if TYPE_CHECKING:
+    from tradeoff.data.readers import VideoReader
     from tradeoff.data.streams import VideoSet
+    from tradeoff.data.video_lists import VideoClip
 
 __all__ = [
     "CatalogueData",
@@ -37,6 +39,7 @@ __all__ = [
     "is_cached",
     "open_dataset",
     "open_videos",
+    "opener_of",
     "processors",
 ]
 
@@ -70,21 +73,27 @@ def open_videos(spec: VideoData | CatalogueData, clip: ClipShape, cache: Path, p
     `progress(done, total)` is called as videos are packed. Raises InputError for videos that cannot be listed, for more
     missing or unreadable ones than the spec allows, and for an unusable cache folder.
     """
-    from tradeoff.data.catalogue import entry_of
-    from tradeoff.data.readers import open_video
     from tradeoff.data.streams import video_set
     from tradeoff.data.videos import VideoSource
 
     source = _source(spec, clip)
     assert isinstance(source, VideoSource)
-    rate = entry_of(spec.catalogue).rate if isinstance(spec, CatalogueData) else None
-    videos = video_set(source, lambda clip: open_video(clip.path, spec.decoder, rate))
+    videos = video_set(source, opener_of(spec))
     if spec.pack is None:
         return videos
     from tradeoff.data.packed import pack
 
     folder = cache / f"{videos.name}-{videos.digest}-packed"
     return replace(videos, opener=pack(videos, folder, spec.pack, progress, processors()))
+
+
+def opener_of(spec: VideoData | CatalogueData) -> Callable[[VideoClip], VideoReader]:
+    """What opens one video of a data set, from its file or its folder of frames; it raises Unreadable."""
+    from tradeoff.data.catalogue import entry_of
+    from tradeoff.data.readers import open_video
+
+    rate = entry_of(spec.catalogue).rate if isinstance(spec, CatalogueData) else None
+    return lambda clip: open_video(clip.path, spec.decoder, rate)
 
 
 def is_cached(description: Description, cache: Path) -> bool:
