@@ -40,6 +40,7 @@ __all__ = [
     "is_cached",
     "open_dataset",
     "open_videos",
+    "opener_of",
     "processors",
 ]
 
@@ -82,27 +83,33 @@ def open_videos(
     videos that cannot be listed, for more missing or unreadable ones than the spec allows, and for an unusable cache
     folder.
     """
-    from tradeoff.data.catalogue import entry_of
-    from tradeoff.data.readers import open_video
-    from tradeoff.data.readers.part import PartReader
     from tradeoff.data.streams import video_set
     from tradeoff.data.videos import VideoSource
 
     source = _source(spec, clip, cache, hashing)
     assert isinstance(source, VideoSource)
-    rate = entry_of(spec.catalogue).rate if isinstance(spec, CatalogueData) else None
-
-    def opener(clip: VideoClip) -> VideoReader:
-        whole = open_video(clip.path, spec.decoder, rate)
-        return whole if clip.part is None else PartReader(whole, clip.part)
-
-    videos = video_set(source, opener)
+    videos = video_set(source, opener_of(spec))
     if spec.pack is None:
         return videos
     from tradeoff.data.packed import pack
 
     folder = cache / f"{videos.name}-{videos.digest}-packed"
     return replace(videos, opener=pack(videos, folder, spec.pack, progress, processors()))
+
+
+def opener_of(spec: VideoData | CatalogueData) -> Callable[[VideoClip], VideoReader]:
+    """What opens one video of a data set, from its file or its folder of frames; it raises Unreadable."""
+    from tradeoff.data.catalogue import entry_of
+    from tradeoff.data.readers import open_video
+    from tradeoff.data.readers.part import PartReader
+
+    rate = entry_of(spec.catalogue).rate if isinstance(spec, CatalogueData) else None
+
+    def opener(clip: VideoClip) -> VideoReader:
+        whole = open_video(clip.path, spec.decoder, rate)
+        return whole if clip.part is None else PartReader(whole, clip.part)
+
+    return opener
 
 
 def is_cached(description: Description, cache: Path) -> bool:

@@ -3,6 +3,7 @@ multiply-adds. Nothing is written."""
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -195,8 +196,16 @@ def _time_steps(plan: Plan, variant: Variant, network: nn.Module, noise: Dataset
         if progress.step == 1 and marks[1] - marks[0] > LONG_STEP:
             raise _LongEnough
 
+    parts = math.gcd(batch, plan.sweep.train.accumulate)  # fewer clips than the sweep's may not divide as it does
     recipe = plan.sweep.train.model_copy(
-        update={"epochs": 1, "steps": None, "batch": batch, "rate": _RATE, "statistics_clips": 0}
+        update={
+            "epochs": 1,
+            "steps": None,
+            "batch": batch,
+            "accumulate": parts,
+            "rate": _RATE,
+            "statistics_clips": 0,
+        }  # fmt: skip
     )
     rows, flips = np.arange((1 + STEPS) * batch) % len(noise.ids), plan.description.flips
     shares = Shares(recipe.accumulate)

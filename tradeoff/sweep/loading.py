@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tradeoff.data import CatalogueData, Description, VideoData, processors
-from tradeoff.data.catalogue import entry_of
+from tradeoff.data import CatalogueData, Description, VideoData, opener_of, processors
 from tradeoff.data.decoding import Unreadable
 from tradeoff.data.pace import SAMPLED_VIDEOS, evenly_spaced, listed_videos
 from tradeoff.data.packed import PackedReader, pack
-from tradeoff.data.readers import VideoReader, open_video
+from tradeoff.data.readers import VideoReader
 from tradeoff.data.streams import Losses, VideoSet
 from tradeoff.data.threads import in_order
 from tradeoff.data.video_lists import VideoClip
@@ -95,8 +94,7 @@ def loading(plan: Plan, cache: Path, trained: bool, tested: bool) -> Loading:
     spec, description = plan.sweep.data, plan.description
     assert isinstance(spec, VideoData | CatalogueData) and description is not None
     listed = listed_videos(spec)
-    rate = entry_of(spec.catalogue).rate if isinstance(spec, CatalogueData) else None
-    videos = _video_set(description, listed, lambda clip: open_video(clip.path, spec.decoder, rate))
+    videos = _video_set(description, listed, opener_of(spec))
     if (how := spec.pack) is None:
         return _drawn(plan, videos, trained, tested)
     folder = cache / f"{description.name}-{description.videos}-packed"
