@@ -37,6 +37,7 @@ __all__ = [
     "is_cached",
     "open_dataset",
     "open_videos",
+    "packed_folder",
     "processors",
 ]
 
@@ -83,8 +84,12 @@ def open_videos(spec: VideoData | CatalogueData, clip: ClipShape, cache: Path, p
         return videos
     from tradeoff.data.packed import pack
 
-    folder = cache / f"{videos.name}-{videos.digest}-packed"
-    return replace(videos, opener=pack(videos, folder, spec.pack, progress, processors()))
+    return replace(videos, opener=pack(videos, packed_folder(videos, cache), spec.pack, progress, processors()))
+
+
+def packed_folder(videos: VideoSet, cache: Path) -> Path:
+    """Where frames of a data set are packed."""
+    return cache / f"{videos.name}-{videos.digest}-packed"
 
 
 def is_cached(description: Description, cache: Path) -> bool:

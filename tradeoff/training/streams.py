@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from tradeoff.clip_shape import ClipShape
-from tradeoff.data.clips import Frames
+from tradeoff.data.clips import Frames, Integers
 from tradeoff.data.decoding import Unreadable
-from tradeoff.data.sampling import Sampling, Views
+from tradeoff.data.sampling import Corner, Sampling, Views
 from tradeoff.data.streams import VideoSet
 from tradeoff.data.videos import in_order
 from tradeoff.networks.pixels import to_network
@@ -63,8 +63,9 @@ class VideoBatches:
         if self.position == self.count:
             self.number, self.position = self.number + 1, 0
         places = range(self.position * self.batch, self.count * self.batch)
-        # Two batches ahead: one is ready when the step that is under way ends, and the next begun.
-        clips = in_order(partial(self._drawn, self._order()), places, self.workers, depth=2 * self.batch)
+        # A batch is ready when the step that is under way ends, and the next begun; more would only take memory.
+        depth = self.batch + 2 * self.workers
+        clips = in_order(partial(self._drawn, self._order()), places, self.workers, depth)
         while self.position < self.count:
             drawn = [next(clips) for _ in range(self.batch)]
             self.position += 1
@@ -85,9 +86,10 @@ class VideoBatches:
             except Unreadable as reason:
                 self.videos.lose(index, reason)
                 index = int(random.choice(self.indices))
-        raise RuntimeError(f"none of {TRIES} videos that were tried could be read: {self.videos.unreadable[-1]}")
+        raise RuntimeError(f"none of {TRIES} videos that were tried could be read, {self.videos.last_lost}")
 
     def _crop(self, index: int, random: np.random.Generator) -> Frames:
+        """A copy: a view would keep the whole frames in memory, or a packed video's file open, until its batch."""
         with self.videos.open(index) as reader:
             rows = self.sampling.training_frames(reader.times, self.clip.frames, random)
             size = self.sampling.size(reader.height, reader.width, self.clip)
@@ -95,7 +97,7 @@ class VideoBatches:
             left = int(random.integers(size[1] - self.clip.width + 1))
             frames: Frames = reader.read(rows, size)
             crop = frames[:, top : top + self.clip.height, left : left + self.clip.width]
-            return crop[:, :, ::-1] if self.flips and random.random() < 0.5 else crop
+            return np.array(crop[:, :, ::-1] if self.flips and random.random() < 0.5 else crop)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the epoch stands; all that is random follows from it."""
@@ -108,10 +110,23 @@ class VideoBatches:
 
 @dataclass(frozen=True)
 class VideoViews:
-    """The views of one video, uint8 (views, T, H, W, 3); `index` is the video's in its set."""
+    """The views of one video: `index` is the video's in its set, `frames` are those that any view takes, uint8
+    (n, H', W', 3), `places` (clips, T) says which of them each clip takes, and `corners` are the crops' top left ones.
+
+    Views are cut out as they are looked at: thirty of them are several times as large as the frames that they share.
+    """
 
     index: int
-    pixels: Frames
+    frames: Frames
+    places: Integers
+    corners: tuple[Corner, ...]
+    clip: ClipShape
+
+    def __iter__(self) -> Iterator[Frames]:
+        """Each view, uint8 (T, H, W, 3): the crops of the first clip, those of the second and so on."""
+        for rows in self.places:
+            for top, left in self.corners:
+                yield self.frames[rows, top : top + self.clip.height, left : left + self.clip.width]
 
 
 def video_views(
@@ -124,7 +139,7 @@ def video_views(
 
     def seen(index: int) -> VideoViews | None:
         try:
-            return VideoViews(index, _views(videos, index, clip, views, order))
+            return _views(videos, index, clip, views, order)
         except Unreadable as reason:
             videos.lose(index, reason)
             return None
@@ -132,7 +147,7 @@ def video_views(
     return in_order(seen, (int(index) for index in indices), workers)
 
 
-def _views(videos: VideoSet, index: int, clip: ClipShape, views: Views, order: Order) -> Frames:
+def _views(videos: VideoSet, index: int, clip: ClipShape, views: Views, order: Order) -> VideoViews:
     with videos.open(index) as reader:
         rows = views.clip_frames(reader.times, clip.frames)
         size = views.size(reader.height, reader.width, clip)
@@ -140,6 +155,4 @@ def _views(videos: VideoSet, index: int, clip: ClipShape, views: Views, order: O
         frames = reader.read(wanted, size)
     places = places.reshape(rows.shape)
     places = places[:, ::-1] if order == "reversed" else places
-    height, width = clip.height, clip.width
-    crops = [frames[:, top : top + height, left : left + width] for top, left in views.corners(size, clip)]
-    return np.stack([crop[each] for each in places for crop in crops])
+    return VideoViews(index, frames, places, tuple(views.corners(size, clip)), clip)

@@ -20,8 +20,8 @@ class TorchCodecReader(Reader):
     """Which frames there are is what PyAV says (`FrameIndex`); torchcodec and its FFmpeg decode and scale them.
 
     The frames are the same, their pixels not quite: plain areas differ from PyAV's by at most 3 of 255, filmed frames
-    by less than 2 on average and saturated drawings by less than 4. Edges of colour differ by more, up to the whole range:
-    colours are mostly stored at half the size, and torchcodec enlarges them by repeating pixels.
+    by less than 2 on average and saturated drawings by less than 4. Edges of colour differ by more, up to the whole
+    range: colours are mostly stored at half the size, and torchcodec enlarges them by repeating pixels.
     """
 
     def __init__(self, path: Path) -> None:
