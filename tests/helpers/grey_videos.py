@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from tradeoff.data import VideoData, open_videos
 from tradeoff.clip_shape import ClipShape
+from tradeoff.data import VideoData, open_videos
 from tradeoff.data.streams import VideoSet
 
 
