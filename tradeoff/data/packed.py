@@ -72,8 +72,11 @@ class PackedReader(Reader):
     def __init__(self, path: Path) -> None:
         try:
             self._bytes = np.memmap(path, np.uint8, "r")
-        except (OSError, ValueError) as error:
-            raise Unreadable(f"the packed frames {path} cannot be read ({error})") from error
+        except OSError as error:
+            remedy = "make the file readable or delete it, and start again to have the video packed"
+            raise Unreadable(f"the packed frames {path} cannot be read ({error.strerror}): {remedy}") from error
+        except ValueError as error:  # it is empty
+            raise _cut_short(path) from error
         index = _read_index(path, self._bytes)
         super().__init__(np.array(index.times), (index.height, index.width))
         self._path, self._ends, self._format = path, index.ends, index.format
@@ -121,8 +124,12 @@ def _read_index(path: Path, content: NDArray[np.uint8]) -> _Index:
         if start < 0 or not index.fits(start):
             raise ValueError("another video's")
     except (ValueError, TypeError) as error:
-        raise Unreadable(f"the packed frames {path} are cut short or damaged: {_REMEDY}") from error
+        raise _cut_short(path) from error
     return index
+
+
+def _cut_short(path: Path) -> Unreadable:
+    return Unreadable(f"the packed frames {path} are cut short or damaged: {_REMEDY}")
 
 
 def _scaled(frames: Frames, size: tuple[int, int]) -> Frames:
@@ -155,13 +162,13 @@ def pack(
     return lambda clip: _open(folder, clip)
 
 
-def verify(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Each packed file, and whether it is what was written."""
-    for path in sorted(folder.glob("*.frames")):
-        yield path, _is_whole(path)
+def packed_files(folder: Path) -> list[Path]:
+    """One a video that could be decoded."""
+    return sorted(folder.glob("*.frames"))
 
 
-def _is_whole(path: Path) -> bool:
+def whole(path: Path) -> bool:
+    """Whether a packed file is what was written, to the last bit: opening it looks at its index only."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         return size > _DIGEST and _hashed(file, size - _DIGEST) == file.read()

@@ -23,7 +23,7 @@ from pydantic import (
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data.sampling import Sampling, Views
-from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoData
+from tradeoff.data.specs import CatalogueData, DataSpec, Pack, SyntheticData, VideoData
 from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyAxes
 from tradeoff.training.recipe import Recipe
@@ -245,6 +245,8 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "data.synthetic": SyntheticData,
     "data.videos": VideoData,
     "data.catalogue": CatalogueData,
+    "data.videos.pack": Pack,
+    "data.catalogue.pack": Pack,
     "variants.Curve": Curve,
     "variants.Units": Units,
 }
