@@ -25,6 +25,7 @@ class Clips:
         self.plan, self.cache, self.reporter = plan, cache, reporter
         self._stored: Dataset | None = None
         self._videos: VideoSet | None = None
+        self._told = 0
 
     def open(self, kinds: set[str]) -> None:
         """What measurements of those kinds need. Raises InputError for data that cannot be used."""
@@ -61,8 +62,11 @@ class Clips:
         )
         return next(drawn.epoch())[0]
 
-    def test(self, measurement: Measurement, network: nn.Module) -> tuple[Labelled, Tested, int]:
-        """What the network says about the fold's test clips; the set that they are of; how many could not be read."""
+    def test(self, measurement: Measurement, network: nn.Module) -> tuple[Labelled, Tested, dict[str, int]]:
+        """What the network says about the fold's test clips; the set that they are of; how many could not be read.
+
+        Of stored clips `unreadable` counts the whole set; of videos those of the fold's tests, and what is `missing`.
+        """
         sweep, views = self.plan.sweep, self.plan.sweep.plan_of_views
         device, pixels = self.plan.device, measurement.variant.scaling
         if views is None:
@@ -79,7 +83,7 @@ class Clips:
                 report=self.reporter.step,
             )
             right = (outputs.argmax(axis=1) == stored.labels[indices]).astype(np.float32)
-            return stored, Tested(indices, outputs, right), len(stored.unreadable)
+            return stored, Tested(indices, outputs, right), {"unreadable": len(stored.unreadable)}
         videos = self._open_videos()
         indices = videos.split(measurement.fold)[1]
         tested = see_videos(
@@ -94,13 +98,15 @@ class Clips:
             workers=processors(),
             report=self.reporter.step,
         )
-        return videos, tested, videos.losses.missing + len(indices) - len(tested.indices)
+        missing = videos.losses.missing
+        return videos, tested, {"unreadable": missing + len(indices) - len(tested.indices), "missing": missing}
 
     def _open_stored(self) -> Dataset:
         if self._stored is None:
             assert self.plan.sweep.data is not None
             self._stored = open_dataset(self.plan.sweep.data, self.plan.sweep.shape, self.cache, self.reporter.data)
-            self.reporter.opened(self._stored.unreadable, len(self._stored.ids) + len(self._stored.unreadable))
+            lost = self._stored.unreadable
+            self.reporter.lost(lost, len(lost), len(self._stored.ids) + len(lost))
         return self._stored
 
     def _open_videos(self) -> VideoSet:
@@ -108,5 +114,12 @@ class Clips:
             data = self.plan.sweep.data
             assert data is not None and not isinstance(data, SyntheticData)
             self._videos = open_videos(data, self.plan.sweep.shape, self.cache, self.reporter.data)
-            self.reporter.opened(self._videos.unreadable, len(self._videos.ids) + self._videos.losses.missing)
+            self.tell_losses()
         return self._videos
+
+    def tell_losses(self) -> None:
+        """Says which videos turned out unreadable since it last did: most do so only as they are decoded."""
+        if self._videos is not None:
+            lost = self._videos.unreadable
+            self.reporter.lost(lost[self._told :], len(lost), self._videos.losses.total)
+            self._told = len(lost)

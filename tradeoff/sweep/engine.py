@@ -96,6 +96,8 @@ class Engine:
             outcome.failures.append(Failure(measurement, said, path))
             self.reporter.fail(measurement, said)
             return False
+        finally:
+            self.clips.tell_losses()
         outcome.measured += 1
         self.reporter.end(measurement, summary)
         return True
@@ -179,7 +181,7 @@ class Engine:
 
     def _evaluate(self, measurement: Measurement) -> str:
         started = time.perf_counter()
-        tested_on, tested, unreadable = self.clips.test(measurement, self._trained_network(measurement))
+        tested_on, tested, lost = self.clips.test(measurement, self._trained_network(measurement))
         labels = tested_on.labels[tested.indices]
         measured = {f"top{k}": float(topk_correct(tested.log_probabilities, labels, k).mean()) for k in (1, 5)}
         arrays = {
@@ -193,7 +195,7 @@ class Engine:
             measured["view_top1"] = float(tested.views_right.mean())
             arrays["views_right"] = tested.views_right
             by_view = f" ({measured['view_top1']:.1%} of single views)"
-        counts = {"clips": len(labels), "unreadable": unreadable}
+        counts = {"clips": len(labels), **lost}
         self._write(measurement, measured | counts, started, arrays)
         return f"top-1 {measured['top1']:.1%}{by_view}, top-5 {measured['top5']:.1%} of {len(labels)} clips"
 

@@ -262,6 +262,7 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"key {where!r} is unknown: use {_allowed(first['loc'])}"
     problem = re.sub(r"^(Value error, |Input |Tuple )", "", first["msg"]).replace("valid tuple", "list, as in [0, 1]")
+    problem = re.sub(r"a valid dictionary.*", "keys and values, as in {key: value}", problem)
     if first["type"] == "missing":
         return f"key {where!r} is missing"
     if not where:
@@ -273,7 +274,7 @@ def _sentence(error: ValidationError) -> str:
 
 def _key(location: tuple[int | str, ...]) -> str:
     """The key as the file has it: without the names of union members that pydantic puts into a location."""
-    members = re.compile(r"str|Curve|Units|tuple\[.*|literal\[.*")
+    members = re.compile(r"str|Curve|Units|constrained-int|tuple\[.*|literal\[.*")
     parts = [str(part) for part in location if not members.fullmatch(str(part))]
     if parts[:1] == ["data"] and len(parts) > 2:
         del parts[1]
