@@ -39,21 +39,6 @@ def test_mean_and_deviation_by_channel(pixels: Pixels) -> None:
     np.testing.assert_allclose(clips.numpy(), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("pixels", PIXELS)
-@pytest.mark.parametrize("shape", [(1, 8, 32, 32), (3, 5, 224, 224), (2, 1, 700, 900), (5, 64, 7, 9), (1, 1, 1, 1)])
-def test_batches_of_any_size_are_scaled_alike_to_the_last_bit(shape: tuple[int, ...], pixels: Pixels) -> None:
-    """They are scaled piece by piece; this is the same all at once."""
-    frames = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
-    divisor, shift = ([255 * d for d in PIXELS[pixels][1]], [m / d for m, d in zip(*PIXELS[pixels], strict=True)])
-    whole = torch.from_numpy(frames).permute(0, 4, 1, 2, 3).float()
-    for operate, values in ((whole.div_, divisor), (whole.sub_, shift)):
-        operate(values[0] if len(values) == 1 else torch.tensor(values)[:, None, None, None])
-    clips = to_network(frames, CPU, pixels)
-    assert torch.equal(clips, whole)
-    assert clips.stride() == whole.stride() or min(shape) == 1
-    assert clips.data_ptr() % 64 == 0
-
-
 @pytest.mark.parametrize("name", ["r3d_18", "mvit_v2_s", "swin3d_t"])
 def test_torchvisions_transforms_scale_alike(name: str) -> None:
     transforms: Any = get_model_weights(name).KINETICS400_V1.transforms()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,42 +21,17 @@ PIXELS: dict[Pixels, tuple[Channels, Channels]] = {
 are in torchvision's video presets (`torchvision/models/video/{resnet,swin_transformer,mvit}.py`)."""
 
 
-_IN_CACHE = 2**18
-"""So many values are scaled at once: a batch is as large as the memory's way is slow."""
-
-
 def to_network(frames: np.ndarray, device: torch.device, pixels: Pixels = "unit") -> Tensor:
     """uint8 (N, T, H, W, 3) in 0..255 to float32 (N, 3, T, H, W), by default in [-1, 1]; channels-last-3d, since that
     is how the pixels lie already."""
+    clips = torch.from_numpy(frames).to(device, non_blocking=True).permute(0, 4, 1, 2, 3).float()
     mean, deviation = PIXELS[pixels]
     # One division and one subtraction, so that `unit` is x / 127.5 - 1 to the last bit.
-    divisor = _by_channel([255 * d for d in deviation], device)
-    shift = _by_channel([m / d for m, d in zip(mean, deviation, strict=True)], device)
-    pictures = torch.from_numpy(frames)
-    if device.type != "cpu":
-        clips = pictures.to(device, non_blocking=True).permute(0, 4, 1, 2, 3).float()
-        return clips.div_(_channels_first(divisor)).sub_(_channels_first(shift))
-    scaled = _empty(frames.shape)
-    several = max(1, _IN_CACHE // max(1, math.prod(frames.shape[2:])))
-    before, after = pictures.flatten(0, 1), scaled.flatten(0, 1)
-    for start in range(0, len(before), several):
-        torch.div(before[start : start + several], divisor, out=after[start : start + several]).sub_(shift)
-    return scaled.permute(0, 4, 1, 2, 3)
-
-
-def _empty(shape: tuple[int, ...]) -> Tensor:
-    """float32 on the CPU, aligned as torch's own: numpy asks the system for huge pages, and of a batch that torch makes
-    most of the time goes into handing out small ones."""
-    count, alignment = math.prod(shape), 64
-    room = np.empty(count + alignment // 4, np.float32)
-    start = -room.ctypes.data % alignment // 4
-    return torch.from_numpy(room[start : start + count].reshape(shape))
+    divisor = [255 * d for d in deviation]
+    shift = [m / d for m, d in zip(mean, deviation, strict=True)]
+    return clips.div_(_by_channel(divisor, device)).sub_(_by_channel(shift, device))
 
 
 def _by_channel(values: list[float], device: torch.device) -> Tensor | float:
     # A number stays a number: a GPU's division by one and by a tensor round differently.
-    return values[0] if len(values) == 1 else torch.tensor(values, device=device)
-
-
-def _channels_first(values: Tensor | float) -> Tensor | float:
-    return values if isinstance(values, float) else values[:, None, None, None]
+    return values[0] if len(values) == 1 else torch.tensor(values, device=device)[:, None, None, None]

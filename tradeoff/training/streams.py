@@ -17,8 +17,8 @@ from tradeoff.data.decoding import Unreadable
 from tradeoff.data.sampling import Corner, Sampling, Views
 from tradeoff.data.streams import VideoSet
 from tradeoff.data.videos import in_order
-from tradeoff.networks.pixels import to_network
 from tradeoff.training.batches import Indices, Order
+from tradeoff.training.scaling import to_network
 from tradeoff.variants.base import Pixels
 
 TRIES = 100
