@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tradeoff.data.clips import Frames, Integers
-from tradeoff.data.decoding import Unreadable
+from tradeoff.data.decoding import Orientation, Unreadable
 from tradeoff.data.readers.base import Reader
 from tradeoff.data.readers.frame_index import FrameIndex, index_video
 from tradeoff.errors import InputError
@@ -57,21 +57,25 @@ class TorchCodecReader(Reader):
 
     def _open(self, size: tuple[int, int]) -> tuple[Any, int]:
         """A decoder that scales to (height, width) = `size` upright, and how many quarters it turns anticlockwise."""
-        plain = self._torchcodec.decoders.VideoDecoder(self._path, custom_frame_mappings=self._mapping)
-        turns = round((plain.metadata.rotation or 0) / 90) % 4
         stored = self.index.orientation.swapped(size)
-        resize = self._torchcodec.transforms.Resize(stored[::-1] if turns % 2 else stored)
+        decoder = self._scaling_to(stored)
+        turns = round((decoder.metadata.rotation or 0) / 90) % 4
+        return (self._scaling_to(stored[::-1]) if turns % 2 else decoder), turns
+
+    def _scaling_to(self, size: tuple[int, int]) -> Any:
         return self._torchcodec.decoders.VideoDecoder(
             self._path,
             custom_frame_mappings=self._mapping,
-            transforms=[resize],
+            transforms=[self._torchcodec.transforms.Resize(size)],
             dimension_order="NHWC",
             num_ffmpeg_threads=1,
             device="cpu",
-        ), turns
+        )
 
     def _upright(self, images: Frames, turns: int) -> Frames:
         """torchcodec turns, but knows no mirror images: its turn is undone and the whole orientation applied."""
+        if self.index.orientation == Orientation() and not turns:
+            return images
         stored = np.rot90(images, -turns, axes=(1, 2))
         return np.stack([self.index.orientation.upright(image) for image in stored])
 
