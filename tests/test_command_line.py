@@ -317,7 +317,7 @@ def test_help_needs_no_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["sweep"], ["report"], ["cost"], ["latency"], ["train"], ["evaluate"], ["variants"]]
+    "words", [[], ["sweep"], ["report"], ["cost"], ["latency"], ["train"], ["evaluate"], ["variants"], ["data", "pack"]]
 )
 def test_every_command_explains_itself_with_an_example(tool: Tool, words: list[str]) -> None:
     code, out, _ = tool(*words, "--help")

@@ -17,6 +17,13 @@ RATIOS = (
     ("multiply-adds of I3D at the rate of a matrix product over I3D in its best runtime", "product", "I3D best", 0.7),
 )
 """What is printed, the numerator, the denominator, and the least that was aimed at."""
+LOADERS = (
+    ("clips from videos by PyAV over bare decoding of the same frames", "videos by pyav", "decode_by_pyav", 0.9),
+    ("the same, over PyAV's own scaling, of other pixels", "videos by pyav", "decode_as_pyav_comes", 0.9),
+    ("clips from packed frames over bare decoding by PyAV", "packed uint8", "decode_by_pyav", 5.0),
+    ("clips from videos by torchcodec over bare decoding", "videos by torchcodec", "decode_by_torchcodec", 0.9),
+)
+"""Of frames a second: what is printed, the loader, what it was compared with, and the least that was aimed at."""
 
 
 @pytest.fixture
@@ -27,7 +34,7 @@ def times(request: pytest.FixtureRequest) -> dict[str, float]:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     taken = config.stash.get(TIMES, {})
-    lines = list(ratio_lines(taken))
+    lines = [*ratio_lines(taken), *loader_lines(taken)]
     if lines:
         terminalreporter.section("ratios of medians, all of this run")
         for line in lines:
@@ -46,3 +53,13 @@ def ratio_lines(times: dict[str, float]) -> Iterator[str]:
     for words, above, below, target in RATIOS:
         if above in known and below in known:
             yield f"{words}: {known[above] / known[below]:.2f} (aimed at: {target:g} or more)"
+
+
+def loader_lines(times: dict[str, float]) -> Iterator[str]:
+    for words, loader, bare, target in LOADERS:
+        for name, seconds in times.items():
+            kind = name.removeprefix(f"{loader}, ")
+            other = times.get(f"bare beside {loader}, {bare}, {kind}")
+            if kind != name and other is not None:
+                rates = f"{1 / seconds:,.0f} and {1 / other:,.0f} frames/s"
+                yield f"{words}, {kind}: {other / seconds:.2f} (aimed at: {target:g} or more; {rates})"

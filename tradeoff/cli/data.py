@@ -1,4 +1,4 @@
-"""Commands about data sets: data show, list and check."""
+"""Commands about data sets: data show, list, check and pack."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from tradeoff.errors import InputError
 if TYPE_CHECKING:
     from tradeoff.data.check import Report
     from tradeoff.data.clips import Progress
+    from tradeoff.sweep.file import Sweep
 
 data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -138,7 +139,7 @@ def data_check(
     if missing is not None and (missing.is_dir() or not missing.absolute().parent.is_dir()):  # before hours of checking
         raise InputError(f"list of missing clips {missing} cannot be written: give a file in a folder that exists")
     frames, place = ClipShape.parse(clip).frames, cache_of(cache)
-    with _progress("checking") as progress:
+    with _progress("checking", "checked") as progress:
         report = check(
             entry_of(entry),
             root,
@@ -162,8 +163,74 @@ def data_check(
         raise typer.Exit(1)
 
 
+@data_app.command("pack")
+def data_pack(
+    data: Annotated[
+        str, typer.Argument(help="A folder of class folders, a CSV of clips, or a sweep file, whose data is packed.")
+    ],
+    short_side: Annotated[
+        int | None, typer.Option("--short-side", help="Pixels of the shorter side; smaller videos keep theirs [256].")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option("--format", help="uint8, or jpeg: a tenth of the size, slower to read [uint8].")
+    ] = None,
+    cache: Cache = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Then read all packed files and compare checksums; exit code 1 for damage.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Decode videos once and keep their frames for sweeps with `pack:`; goes on where it was stopped.
+
+    Example: tradeoff data pack clips.csv --short-side 128 --format jpeg --verify
+    """
+    from tradeoff.data import SyntheticData, open_videos, packed_folder
+    from tradeoff.data.packed import packed_files, whole
+
+    chosen = _packing(data, {"short_side": short_side, "format": format})
+    assert chosen.data is not None and not isinstance(chosen.data, SyntheticData)
+    with _progress("packing", "packed") as progress:
+        videos = open_videos(chosen.data, chosen.shape, cache_of(cache), progress)
+    folder = packed_folder(videos, cache_of(cache))
+    files = packed_files(folder)
+    damaged = [str(path) for path in files if not whole(path)] if verify else []
+    facts = {"folder": str(folder), "videos": len(files), "bytes": sum(path.stat().st_size for path in files)}
+    if as_json:
+        print_json(facts | {"unreadable": videos.unreadable, "verified": verify, "damaged": damaged})
+    else:
+        print_renderables([f"left out {name}: {reason}" for name, reason in videos.unreadable])
+        print_renderables([f"damaged {path}: delete it and pack again" for path in damaged])
+        checked = f", {len(damaged)} damaged" if verify else ""
+        unreadable = f", unreadable {len(videos.unreadable)}"
+        print_renderables([", ".join(f"{key} {value}" for key, value in facts.items()) + unreadable + checked])
+    if damaged:
+        raise typer.Exit(1)
+
+
+def _packing(data: str, options: dict[str, Any]) -> Sweep:
+    """A sweep whose data is to be packed, as its file or the options say."""
+    from tradeoff.data import SyntheticData
+    from tradeoff.sweep.file import read_sweep
+
+    given = {name: value for name, value in options.items() if value is not None}
+    if Path(data).suffix not in (".yaml", ".yml"):
+        if data in SYNTHETIC:
+            raise InputError(f"data {data!r} is generated: give a folder of class folders, or a CSV of clips")
+        spec = {**data_of(data), "pack": given}
+        return make_sweep_of("data", {"variants": ["I2D"], "data": spec, "sampling": "spread"})
+    chosen = read_sweep(Path(data))
+    if chosen.data is None or isinstance(chosen.data, SyntheticData) or chosen.data.pack is None:
+        raise InputError(
+            f"sweep file {data}: data has no pack; add one, as in data: {{..., pack: {{short_side: 256}}}}"
+        )
+    if given:
+        option = next(iter(given)).replace("_", "-")
+        raise InputError(f"sweep file {data} says how its data is packed: leave --{option} out")
+    return chosen
+
+
 @contextmanager
-def _progress(what: str) -> Iterator[Progress]:
+def _progress(what: str, done_what: str) -> Iterator[Progress]:
     """A bar on standard error where it is a terminal; otherwise a line at the end."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -176,7 +243,7 @@ def _progress(what: str) -> Iterator[Progress]:
         def show(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
             if done == total and not console.is_terminal:
-                console.print(f"{total} clips checked", highlight=False)
+                console.print(f"{total} clips {done_what}", highlight=False)
 
         yield show
 

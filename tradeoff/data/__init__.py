@@ -41,6 +41,7 @@ __all__ = [
     "open_dataset",
     "open_videos",
     "opener_of",
+    "packed_folder",
     "processors",
 ]
 
@@ -93,8 +94,12 @@ def open_videos(
         return videos
     from tradeoff.data.packed import pack
 
-    folder = cache / f"{videos.name}-{videos.digest}-packed"
-    return replace(videos, opener=pack(videos, folder, spec.pack, progress, processors()))
+    return replace(videos, opener=pack(videos, packed_folder(videos, cache), spec.pack, progress, processors()))
+
+
+def packed_folder(videos: VideoSet, cache: Path) -> Path:
+    """Where frames of a data set are packed."""
+    return cache / f"{videos.name}-{videos.digest}-packed"
 
 
 def opener_of(spec: VideoData | CatalogueData) -> Callable[[VideoClip], VideoReader]:

@@ -1,9 +1,9 @@
 """Videos decoded once and kept frame by frame, so that any frame can be had at once: `<cache>/<name>-<digest>-packed/`.
 
-A file a video, `<digest of its id>.frames`: its head in JSON (`_Head`) after its length in 4 bytes, the frames one
-after the other, and the SHA-256 of all that. Each is written whole or not at all, so that packing goes on where it was
-stopped, and several processes may pack one set. A video that cannot be decoded leaves `<digest>.unreadable` with the
-reason.
+A file a video, `<digest of its id>.frames`: the frames one after the other, what is known of them in JSON (`_Index`),
+its length in 4 bytes, and the SHA-256 of all that. Each is written under another name and renamed when it is whole, so
+that packing goes on where it was stopped, and several processes may pack one set. A video that cannot be decoded leaves
+`<digest>.unreadable` with the reason; without that file it is tried again.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import mmap
+import os
+import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -25,23 +29,25 @@ from PIL import Image
 from tradeoff.data.clips import Frames, Integers, Progress
 from tradeoff.data.decoding import Unreadable, stretch
 from tradeoff.data.readers import VideoReader
-from tradeoff.data.specs import Pack
+from tradeoff.data.specs import PACKING_VERSION, Pack
 from tradeoff.data.streams import VideoSet
 from tradeoff.data.threads import in_order
 from tradeoff.data.video_lists import VideoClip
 from tradeoff.digest import digest
 from tradeoff.errors import InputError
-from tradeoff.records.store import write_atomically
 
-PACKING_VERSION = 1  # in the digest: to be raised when the same video would be kept otherwise
 QUALITY = 95  # of JPEGs
-READ_AT_ONCE = 32  # frames, while packing: what is held in memory beside what is kept
-_DIGEST = hashlib.sha256().digest_size
+READ_AT_ONCE = 128 * 2**20
+"""Bytes of frames while packing, all that a thread holds in memory: each reading decodes from a key frame on, so that
+few frames at once would decode most of a video many times."""
+_DIGEST, _LENGTH = hashlib.sha256().digest_size, 4
+_UNFINISHED = ".packing-"
+_REMEDY = "delete the file to have the video packed again"
 
 
 @dataclass(frozen=True)
-class _Head:
-    """`times` of the frames in seconds, their `height` and `width`, and where each ends in the bytes that follow."""
+class _Index:
+    """`times` of the frames in seconds, their `height` and `width`, and where each ends in the bytes before this."""
 
     format: str
     version: int
@@ -50,6 +56,14 @@ class _Head:
     times: list[float]
     ends: list[int]
 
+    def fits(self, frames: int) -> bool:
+        """Whether it can be the index of so many bytes of frames."""
+        if len(self.times) != len(self.ends) or not self.ends or self.version != PACKING_VERSION:
+            return False
+        picture = self.height * self.width * 3
+        even = self.format == "jpeg" or self.ends == list(range(picture, frames + 1, picture))
+        return min(self.height, self.width) > 0 and even and self.ends[-1] == frames
+
 
 class PackedReader(VideoReader):
     """A reader of one packed video. Frames kept as `uint8` are mapped into memory: only what is looked at is read."""
@@ -57,13 +71,14 @@ class PackedReader(VideoReader):
     def __init__(self, path: Path) -> None:
         try:
             self._bytes = np.memmap(path, np.uint8, "r")
-        except (OSError, ValueError) as error:
-            raise Unreadable(f"the packed frames {path} cannot be read ({error})") from error
-        self._start, head = _read_head(path, self._bytes)
-        if self._start + head.ends[-1] + _DIGEST != len(self._bytes):
-            raise Unreadable(f"the packed frames {path} are cut short: delete the file to have it packed again")
-        super().__init__(np.array(head.times), (head.height, head.width))
-        self._ends, self._format = head.ends, head.format
+        except OSError as error:
+            remedy = "make the file readable or delete it, and start again to have the video packed"
+            raise Unreadable(f"the packed frames {path} cannot be read ({error.strerror}): {remedy}") from error
+        except ValueError as error:  # it is empty
+            raise _cut_short(path) from error
+        index = _read_index(path, self._bytes)
+        super().__init__(np.array(index.times), (index.height, index.width))
+        self._path, self._ends, self._format = path, index.ends, index.format
 
     def close(self) -> None:
         """Views of the frames stay good."""
@@ -74,7 +89,7 @@ class PackedReader(VideoReader):
         return frames if size == (self.height, self.width) else _scaled(frames, size)
 
     def _uint8(self, numbers: Integers) -> Frames:
-        kept = self._bytes[self._start : self._start + self._ends[-1]]
+        kept = self._bytes[: self._ends[-1]]
         frames = kept.reshape(self.count, self.height, self.width, 3)
         step = int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1
         if (np.diff(numbers) == step).all():
@@ -85,23 +100,35 @@ class PackedReader(VideoReader):
         return np.stack([self._jpeg(int(number)) for number in numbers])
 
     def _jpeg(self, number: int) -> Frames:
-        begin = self._start + (self._ends[number - 1] if number else 0)
-        content = self._bytes[begin : self._start + self._ends[number]].tobytes()
+        content = self._bytes[self._ends[number - 1] if number else 0 : self._ends[number]].tobytes()
         try:
             with Image.open(io.BytesIO(content)) as image:
-                return np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise Unreadable(f"packed frame {number} is damaged: delete the file to have it packed again") from error
+                frame = np.asarray(image.convert("RGB"))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise Unreadable(self._damaged(number)) from error
+        if frame.shape != (self.height, self.width, 3):
+            raise Unreadable(self._damaged(number))
+        return frame
+
+    def _damaged(self, number: int) -> str:
+        return f"frame {number} of the packed frames {self._path} is damaged: {_REMEDY}"
 
 
-def _read_head(path: Path, content: NDArray[np.uint8]) -> tuple[int, _Head]:
-    """Where the frames begin, and the head. Raises Unreadable for what no packing wrote."""
+def _read_index(path: Path, content: NDArray[np.uint8]) -> _Index:
+    """Raises Unreadable for what no packing wrote, or another version's."""
+    end = len(content) - _DIGEST - _LENGTH
+    start = end - int.from_bytes(content[max(0, end) : end + _LENGTH].tobytes(), "little")
     try:
-        length = int.from_bytes(content[:4].tobytes(), "little")
-        head = _Head(**json.loads(content[4 : 4 + length].tobytes()))
+        index = _Index(**json.loads(content[max(0, start) : max(0, end)].tobytes()))
+        if start < 0 or not index.fits(start):
+            raise ValueError("another video's")
     except (ValueError, TypeError) as error:
-        raise Unreadable(f"the packed frames {path} are damaged: delete the file to have it packed again") from error
-    return 4 + length, head
+        raise _cut_short(path) from error
+    return index
+
+
+def _cut_short(path: Path) -> Unreadable:
+    return Unreadable(f"the packed frames {path} are cut short or damaged: {_REMEDY}")
 
 
 def _scaled(frames: Frames, size: tuple[int, int]) -> Frames:
@@ -117,76 +144,126 @@ def pack(
 
     Raises InputError where the folder cannot be written or is full, and where too many videos cannot be decoded.
     """
-    _make(folder)
+    with _naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep_out(folder)
 
     def packed(index: int) -> int:
-        clip = videos.clips[index]
-        if not (_path(folder, clip, "frames").exists() or _path(folder, clip, "unreadable").exists()):
-            _pack(videos, index, _path(folder, clip, "frames"), how)
+        frames, reason = _places(folder, videos.clips[index])
+        if not (frames.exists() or reason.exists()):
+            _pack(videos, index, folder, how)
         return index
 
     for done, index in enumerate(in_order(packed, range(len(videos.clips)), workers), start=1):
-        if (reason := _path(folder, videos.clips[index], "unreadable")).exists():
-            videos.lose(index, Unreadable(reason.read_text()))
+        if reason := _reason(folder, videos.clips[index]):
+            videos.lose(index, reason)
         progress(done, len(videos.clips))
     return lambda clip: _open(folder, clip)
 
 
-def verify(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Each packed file, and whether it is what was written."""
-    for path in sorted(folder.glob("*.frames")):
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            yield path, hashlib.sha256(memoryview(content)[:-_DIGEST]).digest() == content[-_DIGEST:]
+def packed_files(folder: Path) -> list[Path]:
+    """One a video that could be decoded."""
+    return sorted(folder.glob("*.frames"))
+
+
+def whole(path: Path) -> bool:
+    """Whether a packed file is what was written, to the last bit: opening it looks at its index only."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        return size > _DIGEST and _hashed(file, size - _DIGEST) == file.read()
+
+
+def _hashed(file: BinaryIO, count: int) -> bytes:
+    """SHA-256 of the first `count` bytes, after which the file stands."""
+    file.seek(0)
+    found, left = hashlib.sha256(), count
+    while left and (piece := file.read(min(left, 2**20))):
+        found.update(piece)
+        left -= len(piece)
+    return found.digest()
 
 
 def _open(folder: Path, clip: VideoClip) -> VideoReader:
-    if (reason := _path(folder, clip, "unreadable")).exists():
-        raise Unreadable(reason.read_text())
-    return PackedReader(_path(folder, clip, "frames"))
+    if reason := _reason(folder, clip):
+        raise reason
+    return PackedReader(_places(folder, clip)[0])
 
 
-def _path(folder: Path, clip: VideoClip, suffix: str) -> Path:
-    return folder / f"{digest(clip.id)}.{suffix}"
+def _places(folder: Path, clip: VideoClip) -> tuple[Path, Path]:
+    """Where its frames are, or why there are none."""
+    name = digest(clip.id)
+    return folder / f"{name}.frames", folder / f"{name}.unreadable"
 
 
-def _make(folder: Path) -> None:
+def _reason(folder: Path, clip: VideoClip) -> Unreadable | None:
+    path = _places(folder, clip)[1]
+    return Unreadable(path.read_bytes().decode(errors="replace")) if path.exists() else None
+
+
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """Turns what the file system refuses into a sentence about the cache folder."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise InputError(f"cache folder {folder}: {error.strerror}; give a folder that can be written") from error
+        reason = error.strerror or str(error)
+        raise InputError(f"cache folder {folder}: {reason}; give a folder that can be written and has room") from error
 
 
-def _pack(videos: VideoSet, index: int, path: Path, how: Pack) -> None:
+def _sweep_out(folder: Path) -> None:
+    """Removes what killed packings left, a day old so that no other process is still writing it."""
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > 86_400:
+                path.unlink()
+
+
+def _pack(videos: VideoSet, index: int, folder: Path, how: Pack) -> None:
+    frames, unreadable = _places(folder, videos.clips[index])
+    with _naming(folder):
+        try:
+            with videos.open(index) as reader, _written(frames) as file:
+                _write(reader, file, how)
+        except Unreadable as reason:
+            with _written(unreadable) as file:
+                file.write(str(reason).encode(errors="backslashreplace"))
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which is at `path` once it is whole, and nowhere where writing fails."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
+    temporary = Path(name)
     try:
-        content = _content(videos, index, how)
-    except Unreadable as reason:
-        path, content = path.with_suffix(".unreadable"), str(reason).encode()
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise InputError(f"cache folder {path.parent}: {error.strerror}; give a folder that has room") from error
+        with os.fdopen(handle, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
-def _content(videos: VideoSet, index: int, how: Pack) -> bytes:
-    with videos.open(index) as reader:
-        height, width = _short_side(reader.height, reader.width, how.short_side)
-        kept, ends = io.BytesIO(), []
-        for start in range(0, reader.count, READ_AT_ONCE):
-            rows = np.arange(start, min(start + READ_AT_ONCE, reader.count))
-            for frame in reader.read(rows, (height, width)):
-                _append(kept, frame, how.format)
-                ends.append(kept.tell())
-        head = _Head(how.format, PACKING_VERSION, height, width, reader.times.tolist(), ends)
-    line = json.dumps(asdict(head)).encode()
-    content = len(line).to_bytes(4, "little") + line + kept.getvalue()
-    return content + hashlib.sha256(content).digest()
+def _write(reader: VideoReader, file: BinaryIO, how: Pack) -> None:
+    size, ends = _short_side(reader.height, reader.width, how.short_side), []
+    several = max(1, READ_AT_ONCE // (size[0] * size[1] * 3))
+    for start in range(0, reader.count, several):
+        for frame in reader.read(np.arange(start, min(start + several, reader.count)), size):
+            file.write(_coded(frame, how.format))
+            ends.append(file.tell())
+    index = json.dumps(asdict(_Index(how.format, PACKING_VERSION, *size, reader.times.tolist(), ends))).encode()
+    file.write(index + len(index).to_bytes(_LENGTH, "little"))
+    file.write(_hashed(file, file.tell()))
 
 
-def _append(kept: io.BytesIO, frame: Frames, format: str) -> None:
+def _coded(frame: Frames, format: str) -> bytes:
     if format == "uint8":
-        kept.write(frame.tobytes())
-    else:
-        Image.fromarray(frame).save(kept, "JPEG", quality=QUALITY, subsampling=0)
+        return frame.tobytes()
+    kept = io.BytesIO()
+    Image.fromarray(frame).save(kept, "JPEG", quality=QUALITY, subsampling=0)
+    return kept.getvalue()
 
 
 def _short_side(height: int, width: int, side: int) -> tuple[int, int]:

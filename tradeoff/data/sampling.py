@@ -45,11 +45,11 @@ class Sampling(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, values: Any) -> Any:
-        if isinstance(values, str):
-            if values not in cls.named():
-                raise ValueError(f"should be one of {', '.join(cls.named())}, or keys of its own")
-            return dict(cls.named()[values])
-        return values
+        if isinstance(values, Mapping | Sampling):
+            return values
+        if not isinstance(values, str) or values not in cls.named():
+            raise ValueError(f"should be one of {', '.join(cls.named())}, or keys of its own")
+        return dict(cls.named()[values])
 
     @field_validator("resize", mode="before")
     @classmethod
@@ -77,7 +77,8 @@ class Sampling(BaseModel):
             return
         height, width = (self.resize, self.resize) if isinstance(self.resize, int) else self.resize
         if height < clip.height or width < clip.width:
-            raise InputError(f"{key}.resize is {self.resize}: clips of {clip} need sides of that size at least")
+            given = self.resize if isinstance(self.resize, int) else [*self.resize]
+            raise InputError(f"{key}.resize is {given}: clips of {clip} need sides of {clip.height} and {clip.width}")
 
     def size(self, height: int, width: int, clip: ClipShape) -> Size:
         """Height and width that frames of `height` x `width` are scaled to."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 
 from tradeoff.data.catalogue import CATALOGUE
 
+PACKING_VERSION = 2  # in the digest of packed videos: to be raised when the same video would be kept otherwise
 Count = Annotated[int, Field(strict=True, ge=2)]
 
 
@@ -64,7 +65,7 @@ class _Videos(_Spec):
     def reading(self) -> dict[str, Any]:
         """What the pixels of its frames depend on beside the files: what is not at its default."""
         given = self.model_dump(include={"decoder", "pack"}, exclude_defaults=True)
-        return given | ({"pack": self.pack.model_dump()} if self.pack else {})
+        return given | ({"pack": self.pack.model_dump() | {"version": PACKING_VERSION}} if self.pack else {})
 
 
 class VideoData(_Videos):

@@ -57,6 +57,12 @@ class VideoSet(Labelled):
         """(id, reason) of every video that is missing or turned out unreadable so far."""
         return self.losses.listed
 
+    @property
+    def last_lost(self) -> str:
+        """Of several that cannot be read one in words: `the last is a/1.mp4 (no frames)`."""
+        name, reason = self.unreadable[-1]
+        return f"the last is {name} ({reason})"
+
 
 def video_set(source: VideoSource, opener: Callable[[VideoClip], VideoReader]) -> VideoSet:
     """What a source lists, none of it opened yet."""

@@ -218,16 +218,30 @@ class _Accuracy:
             "seeds": len(seeds),
             "folds": len(seeds[0]),
             "test_clips": self.correct.shape[1],
-            "unreadable": records[0].measured["unreadable"],
+            "unreadable": _unreadable(seeds[0]),
             "top1": interval.estimate,
             "top1_low": interval.low,
             "top1_high": interval.high,
             "top5": top5,
             "balanced_top1": float(np.mean([balanced(right, self.labels) for right in self.correct])),
             "class_ratio": class_ratio(self.labels),
-            "view_top1": float(np.mean([record.measured.get("view_top1", np.nan) for record in records])),
+            "view_top1": _view_top1(records),
             "interval": interval.method + ("; one training, nothing about others" if len(records) == 1 else ""),
         }
+
+
+def _unreadable(folds: list[Record]) -> int:
+    """Videos that the folds of one seed lack; a fold's record of stored clips counts those of the whole data set."""
+    first = folds[0].measured
+    if "missing" not in first:
+        return int(first["unreadable"])
+    return int(first["missing"]) + sum(int(each.measured["unreadable"] - each.measured["missing"]) for each in folds)
+
+
+def _view_top1(records: list[Record]) -> float:
+    """The mean over all clips, of folds of any size; NaN where clips have one view."""
+    shares = [record.measured.get("view_top1", np.nan) for record in records]
+    return float(np.average(shares, weights=[record.measured.get("clips", 1) for record in records]))
 
 
 def _complete_seeds(records: list[Record]) -> list[list[Record]]:

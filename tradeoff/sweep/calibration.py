@@ -205,7 +205,7 @@ def _time_steps(plan: Plan, variant: Variant, network: nn.Module, noise: Dataset
             "accumulate": parts,
             "rate": _RATE,
             "statistics_clips": 0,
-        }  # fmt: skip
+        }
     )
     rows, flips = np.arange((1 + STEPS) * batch) % len(noise.ids), plan.description.flips
     shares = Shares(recipe.accumulate)

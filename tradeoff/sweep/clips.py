@@ -26,6 +26,7 @@ class Clips:
         self.plan, self.cache, self.reporter = plan, cache, reporter
         self._stored: Dataset | None = None
         self._videos: VideoSet | None = None
+        self._told = 0
 
     def open(self, kinds: set[str]) -> None:
         """What measurements of those kinds need. Raises InputError for data that cannot be used."""
@@ -82,7 +83,7 @@ class Clips:
             )
             right = (outputs.argmax(axis=1) == stored.labels[indices]).astype(np.float32)
             short = None if stored.short is None else len(set(stored.short) & {stored.ids[i] for i in indices})
-            return stored, Tested(indices, outputs, right, len(stored.unreadable), short)
+            return stored, Tested(indices, outputs, right, len(stored.unreadable), None, short)
         videos = self._open_videos()
         indices = videos.split(measurement.fold)[1]
         tested = see_videos(
@@ -103,7 +104,8 @@ class Clips:
         if self._stored is None:
             assert self.plan.sweep.data is not None
             self._stored = open_dataset(self.plan.sweep.data, self.plan.sweep.shape, self.cache, self.reporter.data)
-            self.reporter.opened(self._stored.unreadable, len(self._stored.ids) + len(self._stored.unreadable))
+            lost = self._stored.unreadable
+            self.reporter.lost(lost, len(lost), len(self._stored.ids) + len(lost))
         return self._stored
 
     def _open_videos(self) -> VideoSet:
@@ -111,5 +113,12 @@ class Clips:
             data = self.plan.sweep.data
             assert data is not None and not isinstance(data, SyntheticData)
             self._videos = open_videos(data, self.plan.sweep.shape, self.cache, self.reporter.data)
-            self.reporter.opened(self._videos.unreadable, len(self._videos.ids) + self._videos.losses.missing)
+            self.tell_losses()
         return self._videos
+
+    def tell_losses(self) -> None:
+        """Says which videos turned out unreadable since it last did: most do so only as they are decoded."""
+        if self._videos is not None:
+            lost = self._videos.unreadable
+            self.reporter.lost(lost[self._told :], len(lost), self._videos.losses.total)
+            self._told = len(lost)

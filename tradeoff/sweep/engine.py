@@ -117,6 +117,8 @@ class Engine:
             outcome.failures.append(Failure(measurement, said, path))
             self.reporter.fail(measurement, said)
             return False
+        finally:
+            self.clips.tell_losses()
         outcome.measured += 1
         self.reporter.end(measurement, summary)
         return True
@@ -238,8 +240,7 @@ class Engine:
             measured["view_top1"] = float(tested.views_right.mean())
             arrays["views_right"] = tested.views_right
             by_view = f" ({measured['view_top1']:.1%} of single views)"
-        counts = {"clips": len(labels), "unreadable": tested.unreadable}
-        counts |= {"short": tested.short} if tested.short is not None else {}
+        counts = {"clips": len(labels), **tested.counts()}
         self._write(measurement, measured | counts, started, arrays)
         return f"top-1 {measured['top1']:.1%}{by_view}, top-5 {measured['top5']:.1%} of {len(labels)} clips"
 

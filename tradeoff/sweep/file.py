@@ -23,7 +23,7 @@ from pydantic import (
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data.sampling import Sampling, Views
-from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData, VideoData
+from tradeoff.data.specs import CatalogueData, DataSpec, Pack, SyntheticData, VideoData
 from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyAxes
 from tradeoff.records.published import Fact
@@ -281,6 +281,8 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "data.synthetic": SyntheticData,
     "data.videos": VideoData,
     "data.catalogue": CatalogueData,
+    "data.videos.pack": Pack,
+    "data.catalogue.pack": Pack,
     "variants.Curve": Curve,
     "variants.Units": Units,
 }
@@ -300,6 +302,7 @@ def _sentence(error: ValidationError) -> str:
         "valid tuple", f"list, as in {example}"
     )
     problem = problem.replace("a valid dictionary or instance of Recipe", "'none' or as in {recipe: fine-tune}")
+    problem = re.sub(r"a valid dictionary.*", "keys and values, as in {key: value}", problem)
     if first["type"] == "missing":
         return f"key {where!r} is missing"
     if not where:
@@ -311,7 +314,7 @@ def _sentence(error: ValidationError) -> str:
 
 def _key(location: tuple[int | str, ...]) -> str:
     """The key as the file has it: without the names of union members that pydantic puts into a location."""
-    members = re.compile(r"str|Curve|Units|tuple\[.*|literal\[.*")
+    members = re.compile(r"str|Curve|Units|constrained-int|tuple\[.*|literal\[.*")
     parts = [str(part) for part in location if not members.fullmatch(str(part))]
     if parts[:1] == ["data"] and len(parts) > 2:
         del parts[1]

@@ -98,12 +98,12 @@ class Reporter:
         self.bars.update(self.stage, description="  data", total=total, completed=done, visible=True, note="clips")
         self._line("data", f"{done}/{total} clips")
 
-    def opened(self, unreadable: Sequence[tuple[str, str]], videos: int) -> None:
-        """The data set is there; says which of its videos it lacks."""
-        for path, reason in unreadable[:_SHOWN]:
+    def lost(self, new: Sequence[tuple[str, str]], lost: int, videos: int) -> None:
+        """Which of the data set's videos it lacks, beside those said before; `lost` of `videos` in all."""
+        for path, reason in new[:_SHOWN]:
             self._print(f"left out {path}: {reason}", style="yellow")
-        if lost := len(unreadable):
-            more = f"; {lost - _SHOWN} are not named here" if lost > _SHOWN else ""
+        if new:
+            more = f"; {len(new) - _SHOWN} are not named here" if len(new) > _SHOWN else ""
             self._print(f"{lost} of {videos} videos are missing or unreadable{more}")
 
     def _advance(self, share: float, note: str) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
 from tradeoff.errors import InputError
-from tradeoff.networks.pixels import to_network as to_network
+from tradeoff.training.scaling import to_network as to_network
 from tradeoff.variants.base import Pixels
 
 Order = Literal["normal", "reversed"]

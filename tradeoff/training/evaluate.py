@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice, repeat
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from tradeoff.data.streams import VideoSet
 from tradeoff.networks.layout import channels_last_3d
 from tradeoff.precision import allow_tf32
 from tradeoff.training.batches import Indices, Order, evaluation_batches, to_network
-from tradeoff.training.streams import VideoViews, video_views
+from tradeoff.training.streams import video_views
 from tradeoff.variants.base import Pixels
 
 VIEW = {"crop": "centre", "views": 1, "precision": "float32"}
@@ -33,7 +34,9 @@ class Tested:
     indices            int64 (videos,): those that could be read.
     log_probabilities  float32 (videos, classes): the log of the mean over a video's views of the softmax.
     views_right        float32 (videos,): the share of its views whose likeliest class is the label.
-    unreadable         how many could not be read, those that are not there among them.
+    unreadable         how many could not be read, those that are not there among them: of the tests, or of stored clips
+                       of the whole set.
+    missing            how many of the whole set are not there; None of stored clips.
     short              how many have fewer frames than a clip takes, so that some repeat; None where nobody counted.
     """
 
@@ -41,7 +44,13 @@ class Tested:
     log_probabilities: np.ndarray
     views_right: np.ndarray
     unreadable: int
-    short: int | None
+    missing: int | None = None
+    short: int | None = None
+
+    def counts(self) -> dict[str, int]:
+        """What is known of how many clips are odd, as a record has it."""
+        found = {"unreadable": self.unreadable, "missing": self.missing, "short": self.short}
+        return {name: count for name, count in found.items() if count is not None}
 
 
 @torch.inference_mode()
@@ -89,46 +98,46 @@ def see_videos(
     logits a clip.
     """
     _make_ready(network, device)
-    classes, batch = len(videos.classes), 1 if views.frames == "all" else BATCH
-    kept: list[int] = []
-    short = 0
+    classes, shorts = len(videos.classes), 0
+
+    def seen() -> Iterator[tuple[int, np.ndarray]]:
+        nonlocal shorts
+        for done, video in enumerate(video_views(videos, indices, clip, views, order, workers=workers), start=1):
+            if video is not None:
+                shorts += video.short
+                yield from zip(repeat(video.index), video)
+            report(done, len(indices))
+
+    # One at a time where a view is a whole video: they differ in length, and a minute of frames is a large clip.
+    batch = 1 if views.frames == "all" else BATCH
+    owners: list[int] = []
     parts: list[tuple[Tensor, Tensor]] = []
-    waiting: list[VideoViews] = []
-    for done, video in enumerate(video_views(videos, indices, clip, views, order, workers=workers), start=1):
-        if video is not None:
-            waiting.append(video)
-            short += video.short
-        # One at a time where a view is a whole video: a minute of frames is a large clip.
-        full = views.frames == "all" or sum(len(each.pixels) for each in waiting) >= BATCH
-        if waiting and (full or done == len(indices)):
-            labels = videos.labels[[each.index for each in waiting]]
-            parts.append(_seen(network, waiting, labels, batch, device, pixels, classes))
-            kept, waiting = kept + [each.index for each in waiting], []
-        report(done, len(indices))
-    if not kept:
-        raise RuntimeError(f"none of {len(indices)} test videos could be read: {videos.unreadable[-1]}")
+    rest = torch.empty(0, classes)
+    for some in _some(seen(), batch):
+        clips = to_network(np.stack([view for _, view in some]), device, pixels)
+        rest = torch.cat([rest, _logits(network, clips, classes).cpu()])
+        owners += [index for index, _ in some]
+        first, whole = len(owners) - len(rest), len(rest) // views.count * views.count
+        labels = videos.labels[owners[first : first + whole : views.count]]
+        parts.append(_averaged(rest[:whole].reshape(-1, views.count, classes), labels))
+        rest = rest[whole:]
+    if not parts:
+        raise RuntimeError(f"none of {len(indices)} test videos could be read, {videos.last_lost}")
     outputs, right = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
-    unreadable = videos.losses.missing + len(indices) - len(kept)
-    return Tested(np.array(kept, np.int64), outputs, right, unreadable, short)
+    kept, missing = np.array(owners[:: views.count], np.int64), videos.losses.missing
+    return Tested(kept, outputs, right, missing + len(indices) - len(kept), missing, shorts)
 
 
-def _seen(
-    network: nn.Module,
-    seen: list[VideoViews],
-    labels: np.ndarray,
-    batch: int,
-    device: torch.device,
-    pixels: Pixels,
-    classes: int,
-) -> tuple[Tensor, Tensor]:
-    """Of videos with equally many views: the logs of their mean probabilities (videos, classes), and the shares of
-    their views that are right (videos,)."""
-    clips = np.concatenate([each.pixels for each in seen])
-    logits = [
-        _logits(network, to_network(clips[at : at + batch], device, pixels), classes).cpu()
-        for at in range(0, len(clips), batch)
-    ]
-    logs = torch.cat(logits).log_softmax(dim=1).reshape(len(seen), -1, classes)
+def _some(views: Iterator[tuple[int, np.ndarray]], count: int) -> Iterator[list[tuple[int, np.ndarray]]]:
+    """`count` at a time, the last time what is left."""
+    while some := list(islice(views, count)):
+        yield some
+
+
+def _averaged(logits: Tensor, labels: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Of logits (videos, views, classes) the logs of their mean probabilities (videos, classes), and the shares of
+    the views that are right (videos,)."""
+    logs = logits.log_softmax(dim=2)
     right = logs.argmax(dim=2) == torch.from_numpy(labels)[:, None]
     return logs.logsumexp(dim=1) - math.log(logs.shape[1]), right.float().mean(dim=1)
 

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from tradeoff.clip_shape import ClipShape
-from tradeoff.data.clips import Frames
+from tradeoff.data.clips import Frames, Integers
 from tradeoff.data.decoding import Unreadable
-from tradeoff.data.sampling import Sampling, Views
+from tradeoff.data.sampling import Corner, Sampling, Views
 from tradeoff.data.streams import VideoSet
 from tradeoff.data.threads import in_order
-from tradeoff.networks.pixels import to_network
 from tradeoff.training.batches import WHOLE, Indices, Order, Shares
+from tradeoff.training.scaling import to_network
 from tradeoff.variants.base import Pixels
 
 TRIES = 100
@@ -66,8 +66,9 @@ class VideoBatches:
         parts = self.shares.of(self.batch)
         rows = [row for part in parts for row in range(part.start, part.stop)]
         places = (step * self.batch + row for step in range(self.position, self.count) for row in rows)
-        # Two steps ahead: one is ready when the step that is under way ends, and the next begun.
-        clips = in_order(partial(self._drawn, self._order()), places, self.workers, depth=2 * len(rows))
+        # A step is ready when the one that is under way ends, and the next begun; more would only take memory.
+        depth = len(rows) + 2 * self.workers
+        clips = in_order(partial(self._drawn, self._order()), places, self.workers, depth)
         while self.position < self.count:
             self.position += 1
             for part in parts:
@@ -89,9 +90,10 @@ class VideoBatches:
             except Unreadable as reason:
                 self.videos.lose(index, reason)
                 index = int(random.choice(self.indices))
-        raise RuntimeError(f"none of {TRIES} videos that were tried could be read: {self.videos.unreadable[-1]}")
+        raise RuntimeError(f"none of {TRIES} videos that were tried could be read, {self.videos.last_lost}")
 
     def _crop(self, index: int, random: np.random.Generator) -> Frames:
+        """A copy: a view would keep the whole frames in memory, or a packed video's file open, until its batch."""
         with self.videos.open(index) as reader:
             rows = self.sampling.training_frames(reader.times, self.clip.frames, random)
             size = self.sampling.size(reader.height, reader.width, self.clip)
@@ -99,7 +101,7 @@ class VideoBatches:
             left = int(random.integers(size[1] - self.clip.width + 1))
             frames: Frames = reader.read(rows, size)
             crop = frames[:, top : top + self.clip.height, left : left + self.clip.width]
-            return crop[:, :, ::-1] if self.flips and random.random() < 0.5 else crop
+            return np.array(crop[:, :, ::-1] if self.flips and random.random() < 0.5 else crop)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the epoch stands; all that is random follows from it."""
@@ -112,12 +114,25 @@ class VideoBatches:
 
 @dataclass(frozen=True)
 class VideoViews:
-    """The views of one video, uint8 (views, T, H, W, 3); `index` is the video's in its set, and `short` says that it
-    has so few frames that some repeat."""
+    """The views of one video: `index` is the video's in its set, `frames` are those that any view takes, uint8
+    (n, H', W', 3), `places` (clips, T) says which of them each clip takes, `corners` are the crops' top left ones, and
+    `short` says that it has so few frames that some repeat.
+
+    Views are cut out as they are looked at: thirty of them are several times as large as the frames that they share.
+    """
 
     index: int
-    pixels: Frames
+    frames: Frames
+    places: Integers
+    corners: tuple[Corner, ...]
+    clip: ClipShape
     short: bool
+
+    def __iter__(self) -> Iterator[Frames]:
+        """Each view, uint8 (T, H, W, 3): the crops of the first clip, those of the second and so on."""
+        for rows in self.places:
+            for top, left in self.corners:
+                yield self.frames[rows, top : top + self.clip.height, left : left + self.clip.width]
 
 
 def video_views(
@@ -146,6 +161,4 @@ def _views(videos: VideoSet, index: int, clip: ClipShape, views: Views, order: O
         frames = reader.read(wanted, size)
     places = places.reshape(rows.shape)
     places = places[:, ::-1] if order == "reversed" else places
-    height, width = clip.height, clip.width
-    crops = [frames[:, top : top + height, left : left + width] for top, left in views.corners(size, clip)]
-    return VideoViews(index, np.stack([crop[each] for each in places for crop in crops]), short)
+    return VideoViews(index, frames, places, tuple(views.corners(size, clip)), clip, short)

@@ -9,7 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import av
 import numpy as np
+from av.container import InputContainer
 from numpy.typing import NDArray
 
 from tradeoff.data.clips import Integers
@@ -95,15 +97,16 @@ def index_video(path: Path) -> FrameIndex:
     Raises Unreadable, with the reason.
     """
     with opened(path) as (container, stream):
-        first = list(islice(container.decode(stream), COMPARED))
+        known = container.format.name in CONTAINERS and stream.codec_context.codec.canonical_name in CODECS
+        packets, first = (
+            _packets(container, stream) if known else ([], list(islice(container.decode(stream), COMPARED)))
+        )
         if not first:
             raise Unreadable("no frames")
         pixel, orientation = float(stream.sample_aspect_ratio or 1), Orientation.of(first[0])
         size = orientation.swapped((first[0].height, max(1, round(first[0].width * pixel))))
         number, unit = stream.index, stream.time_base or Fraction(1)
         rate = float(stream.average_rate or stream.guessed_rate or USUAL_RATE)
-        known = container.format.name in CONTAINERS and stream.codec_context.codec.canonical_name in CODECS
-    packets = _packets(path) if known else []
     pts = _shown(packets, [frame.pts for frame in first])
     if pts is None:
         return FrameIndex(_times(_decoded(path), unit, rate), size, orientation, number)
@@ -113,18 +116,17 @@ def index_video(path: Path) -> FrameIndex:
     return FrameIndex(_seconds(pts, unit), size, orientation, number, pts, keys, starts, places)
 
 
-def _packets(path: Path) -> list[_Packet]:
-    """Of the picture stream, in the file's order; none where one of them has no timestamp."""
-    packets = []
-    with opened(path) as (container, stream):
-        for packet in container.demux(stream):
-            if not packet.size:
-                continue
-            if packet.pts is None:
-                return []
+def _packets(container: InputContainer, stream: av.VideoStream) -> tuple[list[_Packet], list[av.VideoFrame]]:
+    """Of the picture stream, in the file's order, none where one of them has no timestamp; and the first frames."""
+    packets, first, whole = [], list[av.VideoFrame](), True
+    for packet in container.demux(stream):
+        if len(first) < COMPARED:
+            first += packet.decode()
+        if packet.size and packet.pts is not None:
             dts = packet.pts if packet.dts is None else packet.dts
             packets.append(_Packet(packet.pts, dts, packet.is_keyframe, packet.is_discard))
-    return packets
+        whole &= packet.pts is not None or not packet.size
+    return packets if whole else [], first[:COMPARED]
 
 
 def _shown(packets: Sequence[_Packet], first: Sequence[int | None]) -> Integers | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tradeoff.data.clips import Frames, Integers
-from tradeoff.data.decoding import Unreadable
+from tradeoff.data.decoding import Orientation, Unreadable
 from tradeoff.data.readers.base import VideoReader
 from tradeoff.data.readers.frame_index import FrameIndex, index_video
 from tradeoff.errors import InputError
@@ -94,6 +94,8 @@ class TorchCodecReader(VideoReader):
 
     def _upright(self, images: Frames) -> Frames:
         """torchcodec turns, but knows no mirror images: its turn is undone and the whole orientation applied."""
+        if self.index.orientation == Orientation() and not self._turns:
+            return images
         stored = np.rot90(images, -self._turns, axes=(1, 2))
         return np.stack([self.index.orientation.upright(image) for image in stored])
 
