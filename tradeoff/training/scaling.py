@@ -12,8 +12,9 @@ from tradeoff.networks import pixels as networks
 from tradeoff.networks.pixels import PIXELS
 from tradeoff.variants.base import Pixels
 
-_IN_CACHE = 2**18
-"""So many values are scaled at once: passes over a whole batch would wait for memory."""
+_AT_ONCE = 2**15
+"""So many values are scaled at once: they stay in the cache, and torch takes one thread for so few. Several would wait
+for each other at every piece while the threads that decode have the processors."""
 
 
 def to_network(frames: np.ndarray, device: torch.device, pixels: Pixels = "unit") -> Tensor:
@@ -25,8 +26,8 @@ def to_network(frames: np.ndarray, device: torch.device, pixels: Pixels = "unit"
     divisor = _by_channel([255 * d for d in deviation])
     shift = _by_channel([m / d for m, d in zip(mean, deviation, strict=True)])
     scaled = _empty(frames.shape)
-    several = max(1, _IN_CACHE // max(1, math.prod(frames.shape[2:])))
-    before, after = torch.from_numpy(frames).flatten(0, 1), scaled.flatten(0, 1)
+    several = max(1, _AT_ONCE // max(1, math.prod(frames.shape[3:])))
+    before, after = torch.from_numpy(frames).flatten(0, 2), scaled.flatten(0, 2)
     for start in range(0, len(before), several):
         torch.div(before[start : start + several], divisor, out=after[start : start + several]).sub_(shift)
     return scaled.permute(0, 4, 1, 2, 3)
