@@ -1,8 +1,8 @@
 """How fast clips are drawn from videos, beside bare decoding of the same frames by the same library. `make bench`.
 
 Both sides of a ratio take turns in one run, with as many threads; the frames are those of 64x224x224 clips from frames
-of a short side of 256. The loader also finds out which frames a file has, crops, stacks and makes floating-point
-batches of a network; bare decoding knows where to seek and ends with RGB of the plan's size.
+of a short side of 256. The loader also finds out which frames a file has, once, crops and stacks; bare decoding knows
+where to seek and ends with RGB of the plan's size. What comes after, scaling to a network's numbers, is the device's.
 """
 
 from __future__ import annotations
@@ -171,8 +171,8 @@ def compare(
         loader.load_state_dict({"number": 0, "position": loader.count})
 
     def epoch() -> None:
-        for clips, _ in loader.epoch():
-            assert clips.shape[1:] == (3, CLIP.frames, CLIP.height, CLIP.width)
+        for clips, _ in loader.loaded():
+            assert clips.shape[1:] == (CLIP.frames, CLIP.height, CLIP.width, 3)
 
     benchmark.extra_info["frames"] = frames
     benchmark.pedantic(epoch, setup=bare_first, rounds=ROUNDS, warmup_rounds=1)

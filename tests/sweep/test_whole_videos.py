@@ -319,7 +319,7 @@ def test_killed_while_packing_and_while_training_it_ends_as_an_undisturbed_one(t
     assert [each["loss"] for each in trainings[0]["epochs"]] == [each["loss"] for each in trainings[1]["epochs"]]
     assert accuracies[0] == accuracies[1]
     one, other = (
-        {path.name: path.read_bytes() for path in next((tmp_path / f"{name}-cache").iterdir()).glob("*.frames")}
+        {path.name: path.read_bytes() for path in (tmp_path / f"{name}-cache").glob("*-packed/*.frames")}
         for name in ("killed", "whole")
     )
     assert one == other

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset
 from tradeoff.errors import InputError
-from tradeoff.training.scaling import to_network as to_network
+from tradeoff.networks.pixels import to_network as to_network
 from tradeoff.variants.base import Pixels
 
 Order = Literal["normal", "reversed"]
@@ -80,7 +80,7 @@ class TrainingBatches(Protocol):
     @property
     def classes(self) -> int: ...
 
-    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self) -> Generator[tuple[Tensor, Tensor]]:
         """What is left of the epoch under way, or all of a new one: (clips, labels)."""
 
     def state_dict(self) -> dict[str, Any]: ...
@@ -120,7 +120,7 @@ class EpochBatches:
         self.position = self.count
         """How many steps of the epoch in `order` were taken; at first, and after an epoch, all of them."""
 
-    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self) -> Generator[tuple[Tensor, Tensor]]:
         """What is left of the epoch under way, or all of a new one: (clips, labels)."""
         if self.position == self.count:
             self.order, self.position = self.random.permutation(self.indices), 0

@@ -174,28 +174,28 @@ def fit(
     if recipe.trainable == "head" and not went_on:
         _estimate_statistics(network, batches, recipe, precision, device)
     while not course.is_over():
-        drawn = Watched(batches.epoch(), accelerator.num_processes)
         values: list[Tensor] = []
-        for clips, labels in drawn:
-            with accelerator.accumulate(model):
-                with autocast(device, precision):
-                    logits = model(clips)
-                    loss = loss_of(logits, labels)
-                rate = float(optimiser.param_groups[0]["lr"])
-                accelerator.backward(loss)
-                optimiser.step()
-                optimiser.zero_grad()
-            values.append(loss_and_accuracy(loss, logits, labels))
-            if not accelerator.sync_gradients:
-                continue
-            schedule.step()
-            value, accuracy = accelerator.reduce(torch.stack(values).mean(dim=0), "mean").tolist()
-            values.clear()
-            report(course.advance(value, accuracy, rate, drawn.pace()))
-            if resume is not None:
-                resume.passed()
-            if course.is_over():
-                break
+        with Watched(batches.epoch(), accelerator.num_processes) as drawn:
+            for clips, labels in drawn:
+                with accelerator.accumulate(model):
+                    with autocast(device, precision):
+                        logits = model(clips)
+                        loss = loss_of(logits, labels)
+                    rate = float(optimiser.param_groups[0]["lr"])
+                    accelerator.backward(loss)
+                    optimiser.step()
+                    optimiser.zero_grad()
+                values.append(loss_and_accuracy(loss, logits, labels))
+                if not accelerator.sync_gradients:
+                    continue
+                schedule.step()
+                value, accuracy = accelerator.reduce(torch.stack(values).mean(dim=0), "mean").tolist()
+                values.clear()
+                report(course.advance(value, accuracy, rate, drawn.pace()))
+                if resume is not None:
+                    resume.passed()
+                if course.is_over():
+                    break
     if recipe.trainable == "all":
         _estimate_statistics(network, batches, recipe, precision, device)
     return course.history

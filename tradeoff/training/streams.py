@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,8 +18,8 @@ from tradeoff.data.decoding import Unreadable
 from tradeoff.data.sampling import Corner, Sampling, Views
 from tradeoff.data.streams import VideoSet
 from tradeoff.data.threads import in_order
+from tradeoff.networks.pixels import to_network
 from tradeoff.training.batches import WHOLE, Indices, Order, Shares
-from tradeoff.training.scaling import to_network
 from tradeoff.variants.base import Pixels
 
 TRIES = 100
@@ -59,8 +60,15 @@ class VideoBatches:
         self.position = self.count
         """How many of its batches were taken; at first, and after an epoch, all of them."""
 
-    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self) -> Generator[tuple[Tensor, Tensor]]:
         """What is left of the epoch under way, or all of a new one: (clips, labels)."""
+        with closing(self.loaded()) as loaded:
+            for clips, labels in loaded:
+                scaled = to_network(clips, self.device, self.pixels)
+                yield scaled, torch.from_numpy(labels).to(self.device)
+
+    def loaded(self) -> Generator[tuple[Frames, Integers]]:
+        """The same as it comes from the videos: uint8 (N, T, H, W, 3), and the labels (N,)."""
         if self.position == self.count:
             self.number, self.position = self.number + 1, 0
         parts = self.shares.of(self.batch)
@@ -72,12 +80,8 @@ class VideoBatches:
         while self.position < self.count:
             self.position += 1
             for part in parts:
-                yield self._batch([next(clips) for _ in range(part.start, part.stop)])
-
-    def _batch(self, drawn: list[tuple[int, Frames]]) -> tuple[Tensor, Tensor]:
-        labels = torch.from_numpy(self.videos.labels[[index for index, _ in drawn]])
-        clips = to_network(np.stack([pixels for _, pixels in drawn]), self.device, self.pixels)
-        return clips, labels.to(self.device)
+                drawn = [next(clips) for _ in range(part.start, part.stop)]
+                yield np.stack([pixels for _, pixels in drawn]), self.videos.labels[[index for index, _ in drawn]]
 
     def _order(self) -> Indices:
         return np.random.default_rng((self.seed, self.number)).permutation(self.indices)

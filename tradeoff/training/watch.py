@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from types import TracebackType
 
 import torch
 from torch import Tensor
@@ -29,18 +30,26 @@ class Pace:
 
 
 class Watched:
-    """Batches as they come, (clips, labels); counts the clips, of all processes, and the seconds until each batch was
-    there."""
+    """Batches as they come, (clips, labels), closed in the end: a context manager. Counts the clips, of all processes,
+    and the seconds until each batch was there."""
 
     def __init__(
         self,
-        batches: Iterator[tuple[Tensor, Tensor]],
+        batches: Generator[tuple[Tensor, Tensor]],
         processes: int = 1,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.batches, self.processes, self.clock = batches, processes, clock
         self.clips, self.waited = 0, 0.0
         self.started = clock()
+
+    def __enter__(self) -> Watched:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.batches.close()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return self
