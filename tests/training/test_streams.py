@@ -282,18 +282,10 @@ def test_an_epoch_that_is_not_taken_to_its_end_leaves_no_thread(videos: VideoSet
 
 
 def test_nobody_s_memory_holds_more_than_the_crops(videos: VideoSet) -> None:
-    """What waits for its batch is a copy of the crop, and no view of the whole frames."""
-    seen: list[Any] = []
-
-    class Watched(VideoBatches):
-        def _crop(self, *arguments: Any) -> Any:
-            seen.append(super()._crop(*arguments))
-            return seen[-1]
-
-    batches = Watched(videos, videos.split(0)[0], CLIP, AS_IT_IS, 2, 0, CPU, flips=True, workers=2)
-    list(batches.epoch())
-    assert len(seen) == 6
-    assert all(crop.base is None and crop.flags.owndata for crop in seen)
+    """What waits for its batch is in the batch already, and no view of the whole frames."""
+    taken = [clips for clips, _ in drawn(videos, flips=True).loaded()]
+    assert [clips.shape for clips in taken] == [(2, 8, 32, 32, 3)] * 3
+    assert all(clips.base is None and clips.flags.owndata for clips in taken)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,17 @@ from tradeoff.variants.base import Pixels
 
 TRIES = 100
 """Videos that are tried in the place of one that cannot be read: far more than a share of broken ones allows."""
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """Row `row` of a batch, uint8 (N, T, H, W, 3), for the clip at `place` of an epoch's order; `index` is the video
+    that it was drawn from in the end."""
+
+    place: int
+    batch: Frames
+    row: int
+    index: int = -1
 
 
 class VideoBatches:
@@ -72,32 +83,39 @@ class VideoBatches:
         if self.position == self.count:
             self.number, self.position = self.number + 1, 0
         parts = self.shares.of(self.batch)
-        rows = [row for part in parts for row in range(part.start, part.stop)]
-        places = (step * self.batch + row for step in range(self.position, self.count) for row in rows)
         # A step is ready when the one that is under way ends, and the next begun; more would only take memory.
-        depth = len(rows) + 2 * self.workers
-        clips = in_order(partial(self._drawn, self._order()), places, self.workers, depth)
+        depth = sum(part.stop - part.start for part in parts) + 2 * self.workers
+        drawn = in_order(partial(self._draw, self._order()), self._slots(parts, self.position), self.workers, depth)
         while self.position < self.count:
             self.position += 1
             for part in parts:
-                drawn = [next(clips) for _ in range(part.start, part.stop)]
-                yield np.stack([pixels for _, pixels in drawn]), self.videos.labels[[index for index, _ in drawn]]
+                taken = [next(drawn) for _ in range(part.start, part.stop)]
+                yield taken[-1].batch, self.videos.labels[[slot.index for slot in taken]]
+
+    def _slots(self, parts: list[slice], first: int) -> Iterator[_Slot]:
+        """Where each clip of the epoch's steps from `first` on belongs."""
+        for step in range(first, self.count):
+            for part in parts:
+                rows = range(step * self.batch + part.start, step * self.batch + part.stop)
+                batch = np.empty((len(rows), self.clip.frames, self.clip.height, self.clip.width, 3), np.uint8)
+                yield from (_Slot(place, batch, row) for row, place in enumerate(rows))
 
     def _order(self) -> Indices:
         return np.random.default_rng((self.seed, self.number)).permutation(self.indices)
 
-    def _drawn(self, order: Indices, place: int) -> tuple[int, Frames]:
-        random, index = np.random.default_rng((self.seed, self.number, place)), int(order[place])
+    def _draw(self, order: Indices, slot: _Slot) -> _Slot:
+        random, index = np.random.default_rng((self.seed, self.number, slot.place)), int(order[slot.place])
         for _ in range(TRIES):
             try:
-                return index, self._crop(index, random)
+                self._crop(index, random, slot.batch[slot.row])
+                return replace(slot, index=index)
             except Unreadable as reason:
                 self.videos.lose(index, reason)
                 index = int(random.choice(self.indices))
         raise RuntimeError(f"none of {TRIES} videos that were tried could be read, {self.videos.last_lost}")
 
-    def _crop(self, index: int, random: np.random.Generator) -> Frames:
-        """A copy: a view would keep the whole frames in memory, or a packed video's file open, until its batch."""
+    def _crop(self, index: int, random: np.random.Generator, out: Frames) -> None:
+        """Draw a clip of one video into `out`, (T, H, W, 3)."""
         with self.videos.open(index) as reader:
             rows = self.sampling.training_frames(reader.times, self.clip.frames, random)
             size = self.sampling.size(reader.height, reader.width, self.clip)
@@ -105,7 +123,7 @@ class VideoBatches:
             left = int(random.integers(size[1] - self.clip.width + 1))
             frames: Frames = reader.read(rows, size)
             crop = frames[:, top : top + self.clip.height, left : left + self.clip.width]
-            return np.array(crop[:, :, ::-1] if self.flips and random.random() < 0.5 else crop)
+            out[:] = crop[:, :, ::-1] if self.flips and random.random() < 0.5 else crop
 
     def state_dict(self) -> dict[str, Any]:
         """Where the epoch stands; all that is random follows from it."""
