@@ -48,7 +48,7 @@ class Clips:
             return EpochBatches(stored, stored.split(measurement.fold)[0], sweep.shape, *rest)
         videos = self._open_videos()
         indices = videos.split(measurement.fold)[0]
-        return VideoBatches(videos, indices, sweep.shape, sweep.sampling, *rest, workers=processors())
+        return VideoBatches(videos, indices, sweep.shape, sweep.sampling, *rest, workers=_workers())
 
     def few(self, measurement: Measurement, count: int) -> Tensor:
         """Training clips to compare networks on, (count, 3, T, H, W) on the CPU: stored ones are the first."""
@@ -60,7 +60,7 @@ class Clips:
         videos = self._open_videos()
         indices = videos.split(measurement.fold)[0]
         drawn = VideoBatches(
-            videos, indices, sweep.shape, sweep.sampling, count, 0, device, pixels=pixels, workers=processors()
+            videos, indices, sweep.shape, sweep.sampling, count, 0, device, pixels=pixels, workers=_workers()
         )
         return next(drawn.epoch())[0]
 
@@ -95,7 +95,7 @@ class Clips:
             order=measurement.order,
             device=device,
             pixels=pixels,
-            workers=processors(),
+            workers=_workers(),
             report=self.reporter.step,
         )
         return videos, tested
@@ -122,3 +122,8 @@ class Clips:
             lost = self._videos.unreadable
             self.reporter.lost(lost[self._told :], len(lost), self._videos.losses.total)
             self._told = len(lost)
+
+
+def _workers() -> int:
+    """Threads that load clips, so many that the processes of one machine have enough of them together."""
+    return max(1, processors() // current().num_processes)
