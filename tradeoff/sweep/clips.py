@@ -126,4 +126,5 @@ class Clips:
 
 def _workers() -> int:
     """Threads that load clips, so many that the processes of one machine have enough of them together."""
-    return max(1, processors() // current().num_processes)
+    together: int = current().num_processes
+    return max(1, processors() // together)
