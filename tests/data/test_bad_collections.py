@@ -138,6 +138,17 @@ def test_what_cannot_be_read_is_no_copy(tmp_path: Path) -> None:
         describe(CatalogueData(catalogue="jester", root=root, broken=0.3), CLIP)
 
 
+def test_of_videos_of_one_s_own_a_share_may_be_broken_too(ucf101: Path, tmp_path: Path) -> None:
+    shutil.rmtree(ucf101 / "annotations")
+    next(iter(sorted(ucf101.glob("*/*.avi")))).write_bytes(b"")  # one of twelve
+    for broken in (None, 0.1):
+        opened = open_dataset(VideoData(videos=ucf101, broken=broken), CLIP, tmp_path, lambda done, total: None)
+        assert len(opened.unreadable) == 1
+    for cache in (tmp_path, tmp_path / "new"):  # a set that is cached holds to it too
+        with pytest.raises(InputError, match=r"1 of 12 clips are .* 8.3%, and 'broken' allows 5.0%"):
+            open_dataset(VideoData(videos=ucf101, broken=0.05), CLIP, cache, lambda done, total: None)
+
+
 # --- digests that are kept ---
 
 

@@ -67,11 +67,11 @@ def open_dataset(
     from tradeoff.data.cache import open_cached
 
     dataset = open_cached(_source(spec, clip, cache, hashing), cache, progress, processors())
-    if isinstance(spec, CatalogueData):  # a cache may be of a spec that allows more
+    if not isinstance(spec, SyntheticData):  # a cache may be of a spec that allows more
         from tradeoff.data.videos import check_share
 
-        total = len(dataset.ids) + len(dataset.unreadable)
-        check_share(spec.root, dataset.unreadable, total, spec.broken)
+        place = spec.root if isinstance(spec, CatalogueData) else spec.videos
+        check_share(place, dataset.unreadable, len(dataset.ids) + len(dataset.unreadable), spec.broken)
     return dataset
 
 
@@ -166,7 +166,7 @@ def _synthetic(spec: SyntheticData, clip: ClipShape, cache: Path | None, hashing
 def _videos(spec: VideoData, clip: ClipShape, cache: Path | None, hashing: Progress) -> Source:
     from tradeoff.data.videos import VideoSource
 
-    return VideoSource.find(spec.videos, stored_shape(clip), spec.flips, cache, hashing, spec.reading())
+    return VideoSource.find(spec.videos, stored_shape(clip), spec.flips, cache, hashing, spec.reading(), spec.broken)
 
 
 def _catalogued(spec: CatalogueData, clip: ClipShape, cache: Path | None, hashing: Progress) -> Source:

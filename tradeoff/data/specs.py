@@ -69,9 +69,14 @@ class _Videos(_Spec):
 
 
 class VideoData(_Videos):
-    """Videos of the user's: a folder of class folders, or a CSV with columns path, label and split or fold."""
+    """Videos of the user's: a folder of class folders, or a CSV with columns path, label and split or fold.
+
+    broken  the largest share of them that may be unreadable, from 0 to 1; None allows any, if each class and each fold
+            has some left.
+    """
 
     videos: Path
+    broken: Annotated[float, Field(strict=True, ge=0, le=1)] | None = None
 
     @field_validator("videos", mode="before")
     @classmethod

@@ -59,14 +59,16 @@ class VideoSource:
         cache: Path | None = None,
         hashing: Progress = quiet,
         reading: Mapping[str, Any] = NOTHING,
+        broken: float | None = None,
     ) -> VideoSource:
         """Lists and hashes the videos of a folder of class folders or of a CSV (`list_folder`, `list_csv`).
 
         Raises InputError for whatever is wrong with either. Warns of copies that are tested on and trained on.
         """
         place = Path(os.path.normpath(place.absolute()))
+        listing = list_videos(place)
         return cls.of(
-            place, name_of(place), list_videos(place), shape, flips, cache=cache, hashing=hashing, reading=reading
+            place, name_of(place), listing, shape, flips, broken=broken, cache=cache, hashing=hashing, reading=reading
         )
 
     @classmethod
