@@ -111,7 +111,7 @@ def first_epoch(place: Path) -> list[Wanted]:
     loader = batches(place)
     wanted = []
     for position, index in enumerate(np.random.default_rng((SEED, 1)).permutation(loader.indices)):
-        path, random = loader.videos.clips[index].path, np.random.default_rng((SEED, 1, position))
+        path, random = loader.videos.clips[index].path, np.random.default_rng((SEED, 1, 1 + position))
         with PyAVReader(path) as reader:
             rows = SAMPLING.training_frames(reader.times, CLIP.frames, random)
             assert reader.index.pts is not None

@@ -241,14 +241,14 @@ def test_several_processes_may_pack_one_set(place: Path, tmp_path: Path) -> None
 
 def test_unreadable_videos_are_remembered_with_the_reason(place: Path, tmp_path: Path) -> None:
     (place.parent / "1.mkv").write_bytes(b"no video at all")
-    (place.parent / "3.mkv").write_bytes(b"")
+    (place.parent / "2.mkv").write_bytes(b"")
     videos = pack(place, tmp_path / "cache")
     first = dict(videos.unreadable)
-    assert set(first) == {"1.mkv", "3.mkv"}
-    assert first["3.mkv"] == "the file is empty"
+    assert set(first) == {"1.mkv", "2.mkv"}
+    assert first["2.mkv"] == "the file is empty"
     assert dict(pack(place, tmp_path / "cache").unreadable) == first
     with pytest.raises(Unreadable, match=r"^the file is empty$"):
-        videos.open(3)
+        videos.open(2)
     reasons = sorted(path for path in folder_of(tmp_path / "cache").iterdir() if path.suffix == ".unreadable")
     assert len(reasons) == 2
     for path in reasons:
@@ -335,10 +335,9 @@ def test_a_damaged_file_says_what_to_do_and_is_packed_again(
     videos = pack(place, tmp_path / "cache", format=format)
     path = packed_path(folder_of(tmp_path / "cache"), 9, 0)
     path.write_bytes(DAMAGES[damage](path))
-    with pytest.raises(Unreadable, match=rf"the packed frames .*{path.name} .*delete the file to have .* packed again"):
+    with pytest.raises(InputError, match=rf"the packed frames .*{path.name} .*delete the file to have .* packed again"):
         videos.open(0)
     assert not whole(path)
-    path.unlink()
     with pack(place, tmp_path / "cache", format=format).open(0) as reader:
         assert reader.count == 9
 
@@ -353,10 +352,24 @@ def packed_path(folder: Path, count: int, red: int) -> Path:
     raise AssertionError("no such video")
 
 
+def test_too_many_open_files_say_nothing_about_a_video(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tradeoff.data.decoding.av.open", refused)
+        with pytest.raises(InputError, match=r"Too many open files"):
+            pack(place, tmp_path / "cache")
+    assert not list(folder_of(tmp_path / "cache").glob("*.unreadable"))
+    assert pack(place, tmp_path / "cache").unreadable == ()
+
+
 def test_a_file_that_is_gone_says_what_to_do(place: Path, tmp_path: Path) -> None:
     videos = pack(place, tmp_path / "cache")
     packed_path(folder_of(tmp_path / "cache"), 9, 0).unlink()
-    with pytest.raises(Unreadable, match=r"\.frames cannot be read \(No such file.*start again"):
+    with pytest.raises(InputError, match=r"\.frames cannot be read \(No such file.*start again"):
         videos.open(0)
 
 
@@ -373,7 +386,7 @@ def test_any_flipped_bit_is_found(place: Path, tmp_path: Path, format: str) -> N
         assert not whole(path), place_of
 
 
-def test_a_jpeg_that_is_damaged_or_of_another_size_is_unreadable(place: Path, tmp_path: Path) -> None:
+def test_a_jpeg_that_is_damaged_or_of_another_size_says_what_to_do(place: Path, tmp_path: Path) -> None:
     videos = pack(place, tmp_path / "cache", format="jpeg")
     path = packed_path(folder_of(tmp_path / "cache"), 9, 0)
     frames, index = index_of(path)
@@ -382,10 +395,10 @@ def test_a_jpeg_that_is_damaged_or_of_another_size_is_unreadable(place: Path, tm
     path.write_bytes(nonsense + good[len(frames) :])
     with videos.open(0) as reader:
         assert len(reader.read(np.array([1, 8]), (36, 47))) == 2  # the others are good
-        with pytest.raises(Unreadable, match=r"frame 0 of the packed frames .* is damaged: delete the file"):
+        with pytest.raises(InputError, match=r"frame 0 of the packed frames .* is damaged: delete the file"):
             reader.read(np.array([0, 1]), (36, 47))
     path.write_bytes(with_index(path, height=35))
-    with videos.open(0) as reader, pytest.raises(Unreadable, match=r"frame 2 of .* is damaged: delete the file"):
+    with videos.open(0) as reader, pytest.raises(InputError, match=r"frame 2 of .* is damaged: delete the file"):
         reader.read(np.array([2]), (35, 47))
 
 

@@ -55,6 +55,20 @@ def test_a_short_video_starts_again_from_its_first_frame() -> None:
     assert Views().clip_frames(at(3), 8).tolist() == [[0, 1, 2, 0, 1, 2, 0, 1]]
 
 
+@pytest.mark.parametrize(
+    ("views", "fewest"),
+    [({}, 64), ({"stride": 3}, 190), ({"frames": "all"}, 64), ({"frames": "segments"}, 64), ({"rate": 12.5}, 127)],
+)
+def test_a_video_is_short_where_frames_repeat(views: Any, fewest: int) -> None:
+    plan = Views(**views)
+    assert not plan.is_short(at(fewest), 64)
+    assert plan.is_short(at(fewest - 1), 64)
+    if plan.frames != "segments":
+        for count in (fewest - 1, fewest):
+            taken = plan.clip_frames(at(count), 64)[0]
+            assert (len(set(taken.tolist())) < len(taken)) == plan.is_short(at(count), 64)
+
+
 def test_segments_give_one_frame_each() -> None:
     sampling = Sampling(frames="segments")
     assert sampling.training_frames(at(40), 8, First()).tolist() == [0, 5, 10, 15, 20, 25, 30, 35]

@@ -236,7 +236,19 @@ def test_broken_videos_are_counted_and_named(tool: Tool, tmp_path: Path, place: 
     assert "3 of 13 videos are missing or unreadable" in err
     accuracy = record(tmp_path / "results/local", "accuracy")
     assert (accuracy["measured"]["clips"], accuracy["measured"]["unreadable"]) == (3, 2)
-    assert load_results(tmp_path / "results/local")["unreadable"].tolist() == [2]
+    assert load_results(tmp_path / "results/local")["unreadable"].tolist() == [3]  # and one that it was trained without
+    assert record(tmp_path / "results/local", "training")["measured"]["unreadable"] == 1
+
+
+def test_a_class_that_is_gone_stops_a_sweep_whose_file_states_no_share(tool: Tool, tmp_path: Path, place: Path) -> None:
+    rows = [row.split(",") for row in place.read_text().splitlines()[1:]]
+    label = rows[0][1]
+    for name, own, part in rows:
+        if (own, part) == (label, "train"):
+            (place.parent / name).write_bytes(b"broken " + name.encode())
+    code, _, err = sweep(tool, tmp_path, {"data": {"videos": str(place)}, "sampling": {"resize": RESIZE}})
+    assert code == 2
+    assert f"class '{label}' has no training clip when fold 0 is tested" in err
 
 
 def test_folds_of_different_sizes_are_pooled_by_their_videos(tool: Tool, tmp_path: Path) -> None:

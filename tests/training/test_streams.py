@@ -21,6 +21,7 @@ from tradeoff.clip_shape import ClipShape
 from tradeoff.data.decoding import Unreadable
 from tradeoff.data.sampling import Sampling
 from tradeoff.data.streams import Losses, VideoSet
+from tradeoff.data.videos import check_share
 from tradeoff.errors import InputError
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
 from tradeoff.training.recipe import Recipe
@@ -62,7 +63,7 @@ def everything(batches: VideoBatches, epochs: int = 1) -> tuple[np.ndarray, np.n
 def expected(number: int, place: int, seed: int, flips: bool) -> tuple[int, np.ndarray]:
     """The video and the clip at one place of an epoch, as the class says that they are drawn: consecutive frames."""
     index = int(np.random.default_rng((seed, number)).permutation(6)[place])
-    random, length = np.random.default_rng((seed, number, place)), LENGTHS[index % 3]
+    random, length = np.random.default_rng((seed, number, 1 + place)), LENGTHS[index % 3]
     start, top, left = (int(random.integers(free)) for free in (length - 8 + 1, 40 - 32 + 1, 52 - 32 + 1))
     clip = slopes(length, start=10 * index)[start : start + 8, top : top + 32, left : left + 32]
     return index, clip[:, :, ::-1] if flips and random.random() < 0.5 else clip
@@ -132,7 +133,10 @@ def breaking(videos: VideoSet, *broken: int, share: float = 1.0) -> VideoSet:
             raise Unreadable("broken on purpose")
         return videos.opener(clip)
 
-    return replace(videos, opener=opener, losses=Losses(Path("videos"), (), len(videos.ids), share))
+    def borne(lost: Any) -> None:
+        check_share(Path("videos"), lost, len(videos.ids), share)
+
+    return replace(videos, opener=opener, losses=Losses((), borne))
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -173,7 +177,7 @@ def test_a_video_that_breaks_in_its_middle_is_replaced_too(videos: VideoSet) -> 
     def opener(clip: Any) -> Any:
         return Breaking(videos.opener(clip)) if clip.id == "4.mkv" else videos.opener(clip)
 
-    broken = replace(videos, opener=opener, losses=Losses(Path("videos"), (), 9, 1.0))
+    broken = replace(videos, opener=opener, losses=Losses(()))
     first, again = (everything(drawn(broken, workers=n), epochs=2) for n in (1, 3))
     assert (first[0] == again[0]).all()
     assert broken.unreadable == (("4.mkv", "frame 3 of 9, at 0.300 s, cannot be decoded"),)

@@ -17,6 +17,7 @@ from tradeoff.data import VideoData, open_dataset
 from tradeoff.data.decoding import Unreadable
 from tradeoff.data.sampling import Views
 from tradeoff.data.streams import Losses, VideoSet
+from tradeoff.data.videos import check_share
 from tradeoff.errors import InputError
 from tradeoff.networks.pixels import to_network
 from tradeoff.training import evaluate
@@ -163,7 +164,10 @@ def breaking(videos: VideoSet, *broken: int, share: float = 1.0) -> VideoSet:
             raise Unreadable("broken on purpose")
         return videos.opener(clip)
 
-    return replace(videos, opener=opener, losses=Losses(Path("videos"), (), len(videos.ids), share))
+    def borne(lost: Any) -> None:
+        check_share(Path("videos"), lost, len(videos.ids), share)
+
+    return replace(videos, opener=opener, losses=Losses((), borne))
 
 
 @pytest.mark.parametrize("views", [{}, {"clips": 4, "crops": 3}, {"frames": "all"}])

@@ -5,6 +5,7 @@ A clip is T frames spread evenly over the whole video, upright, scaled to cover 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,16 +35,22 @@ SCALING = (
 )
 
 
+PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
+
+
 class Unreadable(Exception):
     """A video, or a frame of one, that cannot be shown; the message is the reason."""
 
 
 @contextmanager
 def unreadable_where_broken() -> Iterator[None]:
-    """Turns what FFmpeg and the file system raise into Unreadable, with their reason and without the path."""
+    """Turns what FFmpeg and the file system raise into Unreadable, with their reason and without the path; not what
+    says nothing about the video, such as too many open files."""
     try:
         yield
     except (FFmpegError, OSError, ValueError) as error:
+        if getattr(error, "errno", None) in PASSING:
+            raise
         raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
 
 

@@ -66,14 +66,17 @@ class _Index:
 
 
 class PackedReader(VideoReader):
-    """A reader of one packed video. Frames kept as `uint8` are mapped into memory: only what is looked at is read."""
+    """A reader of one packed video. Frames kept as `uint8` are mapped into memory: only what is looked at is read.
+
+    Raises InputError for a file that is damaged: the video is as good as ever, and no other should take its place.
+    """
 
     def __init__(self, path: Path) -> None:
         try:
             self._bytes = np.memmap(path, np.uint8, "r")
         except OSError as error:
             remedy = "make the file readable or delete it, and start again to have the video packed"
-            raise Unreadable(f"the packed frames {path} cannot be read ({error.strerror}): {remedy}") from error
+            raise InputError(f"the packed frames {path} cannot be read ({error.strerror}): {remedy}") from error
         except ValueError as error:  # it is empty
             raise _cut_short(path) from error
         index = _read_index(path, self._bytes)
@@ -105,9 +108,9 @@ class PackedReader(VideoReader):
             with Image.open(io.BytesIO(content)) as image:
                 frame = np.asarray(image.convert("RGB"))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise Unreadable(self._damaged(number)) from error
+            raise InputError(self._damaged(number)) from error
         if frame.shape != (self.height, self.width, 3):
-            raise Unreadable(self._damaged(number))
+            raise InputError(self._damaged(number))
         return frame
 
     def _damaged(self, number: int) -> str:
@@ -115,7 +118,7 @@ class PackedReader(VideoReader):
 
 
 def _read_index(path: Path, content: NDArray[np.uint8]) -> _Index:
-    """Raises Unreadable for what no packing wrote, or another version's."""
+    """Raises InputError for what no packing wrote, or another version's."""
     end = len(content) - _DIGEST - _LENGTH
     start = end - int.from_bytes(content[max(0, end) : end + _LENGTH].tobytes(), "little")
     try:
@@ -127,8 +130,8 @@ def _read_index(path: Path, content: NDArray[np.uint8]) -> _Index:
     return index
 
 
-def _cut_short(path: Path) -> Unreadable:
-    return Unreadable(f"the packed frames {path} are cut short or damaged: {_REMEDY}")
+def _cut_short(path: Path) -> InputError:
+    return InputError(f"the packed frames {path} are cut short or damaged: {_REMEDY}")
 
 
 def _scaled(frames: Frames, size: tuple[int, int]) -> Frames:
@@ -140,7 +143,7 @@ def _scaled(frames: Frames, size: tuple[int, int]) -> Frames:
 def pack(
     videos: VideoSet, folder: Path, how: Pack, progress: Progress, workers: int
 ) -> Callable[[VideoClip], VideoReader]:
-    """Packs what is not packed yet, and gives what opens a packed video.
+    """Packs what is not packed yet, and what was and is damaged, and gives what opens a packed video.
 
     Raises InputError where the folder cannot be written or is full, and where too many videos cannot be decoded.
     """
@@ -150,7 +153,7 @@ def pack(
 
     def packed(index: int) -> int:
         frames, reason = _places(folder, videos.clips[index])
-        if not (frames.exists() or reason.exists()):
+        if not (_sound(frames) or reason.exists()):
             _pack(videos, index, folder, how)
         return index
 
@@ -181,6 +184,17 @@ def _hashed(file: BinaryIO, count: int) -> bytes:
         found.update(piece)
         left -= len(piece)
     return found.digest()
+
+
+def _sound(frames: Path) -> bool:
+    """Whether there is a packed file that can be opened; one that cannot be is removed."""
+    try:
+        PackedReader(frames).close()
+    except InputError:
+        with _naming(frames.parent):
+            frames.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def _open(folder: Path, clip: VideoClip) -> VideoReader:

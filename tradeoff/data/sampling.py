@@ -153,6 +153,11 @@ class Views(Sampling):
         places = (np.arange(self.clips) + 0.5) / self.clips
         return np.stack([shown[_segments(np.full(frames, place), frames, total)] for place in places])
 
+    def is_short(self, times: NDArray[np.float64], frames: int) -> bool:
+        """Whether a video has so few frames that a clip of T = `frames` repeats some."""
+        span = (frames - 1) * self.stride + 1 if self.frames == "consecutive" else frames
+        return len(self.shown(times)) < span
+
     def corners(self, size: Size, clip: ClipShape) -> list[Corner]:
         """Top left corners of the crops in frames of `size`."""
         free = (size[0] - clip.height, size[1] - clip.width)

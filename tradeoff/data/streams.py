@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
@@ -16,19 +16,23 @@ from tradeoff.data.readers import VideoReader
 from tradeoff.data.video_lists import VideoClip
 from tradeoff.data.videos import MISSING, VideoSource, check_share
 
+Check = Callable[[tuple[tuple[str, str], ...]], None]
+
 
 class Losses:
     """Which videos turned out unreadable, and why; heard from several threads."""
 
-    def __init__(self, place: Path, missing: tuple[str, ...], total: int, broken: float | None) -> None:
-        self.place, self.missing, self.total, self.broken = place, len(missing), total, broken
+    def __init__(self, missing: tuple[str, ...], check: Check = lambda lost: None) -> None:
+        """`check` hears of all that are lost whenever there is one more, and may raise InputError."""
+        self.missing, self._check = len(missing), check
         self._lock, self._reasons = threading.Lock(), dict.fromkeys(missing, MISSING)
 
     def add(self, name: str, reason: str) -> None:
-        """Raises InputError as soon as more than the share `broken` of all videos is lost."""
+        """One more, if it is not known yet; raises InputError where too many are lost."""
         with self._lock:
-            self._reasons[name] = reason
-            check_share(self.place, self.listed, self.total, self.broken)
+            if name not in self._reasons:
+                self._reasons[name] = reason
+                self._check(self.listed)
 
     @property
     def listed(self) -> tuple[tuple[str, str], ...]:
@@ -78,5 +82,14 @@ def video_set(source: VideoSource, opener: Callable[[VideoClip], VideoReader]) -
         groups=np.array(groups, np.int64),
         clips=listing,
         opener=opener,
-        losses=Losses(source.place, source.missing, source.clips, source.broken),
+        losses=Losses(source.missing, partial(_check, source)),
     )
+
+
+def _check(source: VideoSource, lost: tuple[tuple[str, str], ...]) -> None:
+    """Raises InputError for more than the share `broken` of all videos or, where no share is stated, for all of a class
+    or of a fold."""
+    check_share(source.place, lost, source.clips, source.broken)
+    if source.broken is None:
+        names = {name for name, _ in lost}
+        source.check_what_is_left([clip for clip in source.listing if clip.id not in names], lost)

@@ -136,7 +136,7 @@ class VideoSource:
     def _index(self, kept: list[int], unreadable: list[tuple[str, str]], short: list[str]) -> ClipIndex:
         clips = [self.listing[row] for row in kept]
         if unreadable:
-            self._check_what_is_left(clips, unreadable)
+            self.check_what_is_left(clips, unreadable)
         classes = self.description.classes
         return ClipIndex(
             classes=classes,
@@ -148,7 +148,9 @@ class VideoSource:
             short=tuple(short),
         )
 
-    def _check_what_is_left(self, clips: list[VideoClip], unreadable: list[tuple[str, str]]) -> None:
+    def check_what_is_left(self, clips: list[VideoClip], unreadable: Sequence[tuple[str, str]]) -> None:
+        """Raises InputError where `clips`, the readable ones, leave out a class or a fold, or all that a fold trains on
+        of a class; of a class that is gone it only warns where `broken` states a share."""
         path, reason = unreadable[0]
         problem = "are missing or cannot be decoded" if self.missing else "cannot be decoded"
         tally = f"{len(unreadable)} of {self.clips} videos {problem}, the first is {path} ({reason})"

@@ -119,9 +119,9 @@ def load_table(path: str | Path, sweep: str | None = None) -> Table:
     recipes = _recipes(everything["accuracy"])
     # Of one network counted in two ways the newest count is shown.
     costs = {_identity(record): record for record in _oldest_first(records["cost"])}
-    starts = {record.key: _start_distance(record) for record in everything["training"]}
+    trainings = {record.key: record for record in everything["training"]}
     groups = _grouped(records["accuracy"], _accuracy_protocol)
-    accuracies = [_Accuracy(store, group, recipes, starts) for group in groups]
+    accuracies = [_Accuracy(store, group, recipes, trainings) for group in groups]
     drift = machine_drift(everything["latency"])
     latencies = [_latency_columns(group, drift) for group in _grouped(records["latency"], _latency_protocol)]
     facts = facts_of(store.sweeps()[sweep].get("published", [])) if sweep else {}
@@ -191,13 +191,15 @@ class _Accuracy:
     """The accuracies of one variant under one protocol: all seeds, each with the held-out clips of all folds."""
 
     def __init__(
-        self, store: Store, records: list[Record], recipes: Mapping[str, str], starts: Mapping[str, float]
+        self, store: Store, records: list[Record], recipes: Mapping[str, str], trainings: Mapping[str, Record]
     ) -> None:
         self.recipe = recipes[records[0].about["recipe_key"]]
         self.identity = _identity(records[0])
         seeds = _complete_seeds(records)
         chosen = [record for group in seeds for record in group]
-        self.start = float(np.mean([starts.get(record.depends_on.get("training", ""), np.nan) for record in chosen]))
+        trained = [trainings.get(record.depends_on.get("training", "")) for record in chosen]
+        self.start = float(np.mean([_start_distance(each) if each else np.nan for each in trained]))
+        self.unreadable = _unreadable(seeds[0], trained[0])
         arrays = [[store.read_arrays(record) for record in group] for group in seeds]
         self.correct = np.stack([_joined(group, 1) for group in arrays])
         self.labels = np.concatenate([each["labels"] for each in arrays[0]]).astype(np.int64)
@@ -218,7 +220,7 @@ class _Accuracy:
             "seeds": len(seeds),
             "folds": len(seeds[0]),
             "test_clips": self.correct.shape[1],
-            "unreadable": _unreadable(seeds[0]),
+            "unreadable": self.unreadable,
             "top1": interval.estimate,
             "top1_low": interval.low,
             "top1_high": interval.high,
@@ -230,12 +232,20 @@ class _Accuracy:
         }
 
 
-def _unreadable(folds: list[Record]) -> int:
-    """Videos that the folds of one seed lack; a fold's record of stored clips counts those of the whole data set."""
+def _unreadable(folds: list[Record], trained: Record | None) -> int:
+    """Videos that one seed goes without; a fold's record of stored clips counts those of the whole data set.
+
+    Of whole videos the tests count their own, which of several folds are all; what a single one was `trained` without
+    comes on top.
+    """
     first = folds[0].measured
     if "missing" not in first:
         return int(first["unreadable"])
-    return int(first["missing"]) + sum(int(each.measured["unreadable"] - each.measured["missing"]) for each in folds)
+    missing = int(first["missing"])
+    lost = sum(int(each.measured["unreadable"]) - missing for each in folds)
+    if trained is not None and len(folds) == 1:
+        lost += int(trained.measured.get("unreadable", missing)) - missing
+    return missing + lost
 
 
 def _view_top1(records: list[Record]) -> float:

@@ -15,7 +15,7 @@ from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
 from tradeoff.training.batches import EpochBatches, Shares, TrainingBatches, evaluation_batches
 from tradeoff.training.evaluate import Tested, log_probabilities, see_videos
-from tradeoff.training.processes import current
+from tradeoff.training.processes import current, of_all
 from tradeoff.training.streams import VideoBatches
 
 
@@ -49,6 +49,13 @@ class Clips:
         videos = self._open_videos()
         indices = videos.split(measurement.fold)[0]
         return VideoBatches(videos, indices, sweep.shape, sweep.sampling, *rest, workers=_workers())
+
+    def lost(self, batches: TrainingBatches) -> dict[str, int]:
+        """For a training's record, how many videos all its processes went without; of stored clips nothing is drawn."""
+        if self.plan.sweep.sampling is None:
+            return {}
+        lost = set().union(*of_all(batches.lost))
+        return {"unreadable": self._open_videos().losses.missing + len(lost)}
 
     def few(self, measurement: Measurement, count: int) -> Tensor:
         """Training clips to compare networks on, (count, 3, T, H, W) on the CPU: stored ones are the first."""
@@ -120,7 +127,7 @@ class Clips:
         """Says which videos turned out unreadable since it last did: most do so only as they are decoded."""
         if self._videos is not None:
             lost = self._videos.unreadable
-            self.reporter.lost(lost[self._told :], len(lost), self._videos.losses.total)
+            self.reporter.lost(lost[self._told :], len(lost), len(self._videos.ids) + self._videos.losses.missing)
             self._told = len(lost)
 
 

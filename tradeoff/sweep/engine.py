@@ -36,6 +36,7 @@ from tradeoff.sweep.clips import Clips
 from tradeoff.sweep.outcome import Failure, Outcome
 from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
+from tradeoff.training.batches import TrainingBatches
 from tradeoff.training.epoch_log import EpochLog
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
 from tradeoff.training.processes import current, of_main
@@ -136,9 +137,10 @@ class Engine:
         started = time.perf_counter()
         network = self._initial_network(measurement)
         start = self._start(measurement, network) if self._main else {}
+        batches = self.clips.batches(measurement)
         with self._resume_point(measurement) as point:
-            history = self._fit(measurement, network, point)
-            measured = {"epochs": [each.as_record() for each in history]} | start
+            history = self._fit(measurement, network, batches, point)
+            measured = {"epochs": [each.as_record() for each in history]} | start | self.clips.lost(batches)
             if self._main:
                 self._keep(measurement, network, measured, started - point.before)
             point.discard()
@@ -152,8 +154,10 @@ class Engine:
         last = self.store.read(measurement.key).measured["epochs"][-1]
         return f"loss {last['loss']:.3f}, {last['clips_per_second']:.0f} clips/s in {self.plan.processes} processes"
 
-    def _fit(self, measurement: Measurement, network: nn.Module, point: ResumePoint) -> list[Progress]:
-        recipe, batches = self.plan.sweep.train, self.clips.batches(measurement)
+    def _fit(
+        self, measurement: Measurement, network: nn.Module, batches: TrainingBatches, point: ResumePoint
+    ) -> list[Progress]:
+        recipe = self.plan.sweep.train
         assert recipe is not None
         with self._logs(measurement) as heard:
             try:

@@ -181,7 +181,7 @@ def _video_set(description: Description, clips: Sequence[VideoClip], opener: Ope
         groups=rows,
         clips=tuple(chosen),
         opener=opener,
-        losses=Losses(Path(), (), len(chosen), 1.0),
+        losses=Losses(()),
     )
 
 

@@ -80,6 +80,10 @@ class TrainingBatches(Protocol):
     @property
     def classes(self) -> int: ...
 
+    @property
+    def lost(self) -> set[int]:
+        """The videos that could not be read while they were drawn."""
+
     def epoch(self) -> Generator[tuple[Tensor, Tensor]]:
         """What is left of the epoch under way, or all of a new one: (clips, labels)."""
 
@@ -116,6 +120,7 @@ class EpochBatches:
         self.device, self.flips, self.pixels, self.shares = device, flips, pixels, shares
         self.count = len(indices) // batch or min(1, len(indices))
         """How many steps an epoch has: the last incomplete one is dropped unless it is the only one."""
+        self.lost: set[int] = set()  # of stored clips none is
         self.order: Indices = indices[:0]
         self.position = self.count
         """How many steps of the epoch in `order` were taken; at first, and after an epoch, all of them."""

@@ -25,7 +25,7 @@ from tradeoff.training.processes import any_of_all, current, of_all, of_main
 SECONDS = 60.0
 """How often a training's state is saved: what a kill that nothing can catch costs at most."""
 
-_FORMAT = "tradeoff-resume-3"
+_FORMAT = "tradeoff-resume-4"
 _DIGEST = hashlib.sha256().digest_size
 
 

@@ -66,6 +66,8 @@ class VideoBatches:
         self.workers, self.classes = workers, len(videos.classes)
         self.count = len(indices) // self.batch
         """How many batches an epoch has: the last incomplete one is dropped unless it is the only one."""
+        self.lost: set[int] = set()
+        """The videos that could not be read so far."""
         self.number = 0
         """Which epoch is under way, from 1."""
         self.position = self.count
@@ -104,12 +106,13 @@ class VideoBatches:
         return np.random.default_rng((self.seed, self.number)).permutation(self.indices)
 
     def _draw(self, order: Indices, slot: _Slot) -> _Slot:
-        random, index = np.random.default_rng((self.seed, self.number, slot.place)), int(order[slot.place])
+        random, index = np.random.default_rng((self.seed, self.number, 1 + slot.place)), int(order[slot.place])
         for _ in range(TRIES):
             try:
                 self._crop(index, random, slot.batch[slot.row])
                 return replace(slot, index=index)
             except Unreadable as reason:
+                self.lost.add(index)
                 self.videos.lose(index, reason)
                 index = int(random.choice(self.indices))
         raise RuntimeError(f"none of {TRIES} videos that were tried could be read, {self.videos.last_lost}")
@@ -127,11 +130,12 @@ class VideoBatches:
 
     def state_dict(self) -> dict[str, Any]:
         """Where the epoch stands; all that is random follows from it."""
-        return {"number": self.number, "position": self.position}
+        return {"number": self.number, "position": self.position, "lost": sorted(self.lost)}
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Go on where `state_dict` was taken."""
         self.number, self.position = state["number"], state["position"]
+        self.lost.update(state["lost"])
 
 
 @dataclass(frozen=True)
@@ -172,12 +176,12 @@ def video_views(
             videos.lose(index, reason)
             return None
 
-    return in_order(seen, (int(index) for index in indices), workers)
+    return in_order(seen, (int(index) for index in indices), workers, depth=workers)  # whole videos take memory
 
 
 def _views(videos: VideoSet, index: int, clip: ClipShape, views: Views, order: Order) -> VideoViews:
     with videos.open(index) as reader:
-        rows, short = views.clip_frames(reader.times, clip.frames), reader.count < clip.frames
+        rows, short = views.clip_frames(reader.times, clip.frames), views.is_short(reader.times, clip.frames)
         size = views.size(reader.height, reader.width, clip)
         wanted, places = np.unique(rows, return_inverse=True)
         frames = reader.read(wanted, size)
