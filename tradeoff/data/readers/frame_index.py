@@ -47,7 +47,7 @@ COMPARED = 3
 """So many frames are decoded on opening, to see that they are those the packets promise: two fields in two packets are
 noticed, and frames at the start whose references were cut off."""
 
-USUAL_RATE = 25.0
+RATE_OF_UNTIMED = 25.0
 """Frames a second where a file tells neither times nor rate."""
 
 
@@ -120,7 +120,7 @@ def _index_video(path: Path) -> FrameIndex:
         pixel, orientation = float(stream.sample_aspect_ratio or 1), Orientation.of(first[0])
         size = orientation.swapped((first[0].height, max(1, round(first[0].width * pixel))))
         number, unit = stream.index, stream.time_base or Fraction(1)
-        rate = float(stream.average_rate or stream.guessed_rate or USUAL_RATE)
+        rate = float(stream.average_rate or stream.guessed_rate or RATE_OF_UNTIMED)
     pts = _shown(packets, [frame.pts for frame in first])
     if pts is None:
         return FrameIndex(_times(_decoded(path), unit, rate), size, orientation, number)
