@@ -136,7 +136,7 @@ def test_recipes_and_clips_of_whole_videos_by_name(tool: Tool, tmp_path: Path, v
     assert code == 0
     (row,) = json.loads(out)["rows"]
     # The recipe's rate and schedule, the options' epochs and batch.
-    assert row["recipe"].startswith("1 epoch, batch 8, SGD 0.1 momentum 0.9 steps x0.1 at 75%, 88%")
+    assert row["recipe"].startswith("1 epoch, batch 8, SGD 0.1 momentum 0.9 steps x0.1 at 75%, 87.5%")
     assert "8 frames, one from each equal part, random crop of 32x32 from short side 256" in row["recipe"]
     assert row["view"] == "8 consecutive frames, centre crop of 32x32 from short side 256, 1 view, float32"
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tradeoff.sweep import engine
+from tradeoff.sweep import clips, engine
 from tradeoff.training.evaluate import log_probabilities
 from tradeoff.training.fit import fit
 
@@ -95,7 +95,7 @@ def test_each_network_is_given_pixels_in_its_own_scaling(
         return log_probabilities(*arguments, pixels=pixels, **options)
 
     monkeypatch.setattr(engine, "fit", trained)
-    monkeypatch.setattr(engine, "log_probabilities", tested)
+    monkeypatch.setattr(clips, "log_probabilities", tested)
     (tmp_path / "scaled_nets.py").write_text(NETS)
     names = ["I2D", "I2D(pixels=imagenet)", "scaled_nets:Tiny"]
     code, _, _ = tool("sweep", write(tmp_path / "mine.yaml", tiny | {"variants": names, "latency": "none"}))

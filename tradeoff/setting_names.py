@@ -1,4 +1,5 @@
-"""What the settings of a deployment are called: its runtime, its precision and its memory layout. No torch here."""
+"""What settings are called: the runtime, precision and memory layout of a deployment, what decodes videos. No torch
+here."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Literal, get_args
 Runtime = Literal["eager", "compile", "compile-frozen", "onnxruntime", "openvino", "tensorrt"]
 Precision = Literal["float32", "tf32", "bf16", "fp16"]
 Layout = Literal["contiguous", "channels_last_3d"]
+Decoder = Literal["pyav", "torchcodec"]
 RUNTIMES: tuple[str, ...] = get_args(Runtime)
 """The plainest first."""
 PRECISIONS: tuple[str, ...] = get_args(Precision)

@@ -38,10 +38,12 @@ def sweep(values: dict[str, Any], *facts: dict[str, Any], **change: Any) -> Swee
         ([I3D | {"top1": 145.8}], r"published.0.top1 is 145.8: should be less than or equal to 100"),
         ([I2D, I3D | {"top5": -1}], r"published.1.top5 is -1: should be greater than or equal to 0"),
         ([I3D | {"top1": "45.8"}], r"published.0.top1 is '45.8': should be a valid number"),
+        ([I3D | {"gmacs": float("nan")}], r"published.0.gmacs is nan: should be less than or equal to 1000000000"),
+        (["x"], r"published.0 is 'x': should be keys and values, as in \{variant: I2D, top1: 34.4, confidence:"),
         ([I3D | {"gmacs": 0}], r"published.0.gmacs is 0: should be greater than 0"),
         ([I3D | {"confidence": "sure"}], r"published.0.confidence is 'sure': should be 'confirmed', 'digest' or"),
         ([I3D | {"variant": "S3D"}], r"published.0.variant is 'S3D': should be one of the sweep's variants"),
-        ([I3D | {"variant": "I4D"}], r"mine.yaml: .*'I4D'"),
+        ([I3D | {"variant": "I4D"}], r"mine.yaml: published.0.variant: variant 'I4D' is unknown"),
         ([REVERSED], r"published.0.order is 'reversed': should be one of the sweep's orders"),
         ([I3D, I3D | {"source": "Table 3"}], r"published.1 is a second one of I3D, normal frames: give one of each"),
         ([{key: I3D[key] for key in ("variant", "confidence", "source")}], r"I3D has none of top1, top5, gmacs"),
@@ -52,6 +54,23 @@ def test_what_cannot_be_is_one_sentence(tiny: dict[str, Any], facts: list[dict[s
     with pytest.raises(InputError, match=said) as caught:
         sweep(tiny, *facts)
     assert "\n" not in str(caught.value)
+
+
+def test_facts_are_a_list(tiny: dict[str, Any]) -> None:
+    for given in ("x", I3D, None):
+        with pytest.raises(
+            InputError, match=r"published is .*: should be a list, as in \[\{variant: I2D, top1: 34.4, "
+        ):
+            sweep(tiny, published=given)
+
+
+def test_infinity_is_refused_before_anything_is_written(tool: Tool, tmp_path: Path, tiny: dict[str, Any]) -> None:
+    stated = tiny | {"published": [I3D | {"gmacs": float("inf")}]}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(stated))
+    code, _, err = tool("sweep", "mine.yaml", "--only", "cost")
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "mine.yaml: published.0.gmacs is inf: should be less than or equal to 1000000000" in err
 
 
 def test_a_cut_may_be_named_by_any_of_its_names(tiny: dict[str, Any]) -> None:

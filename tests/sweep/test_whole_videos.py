@@ -127,7 +127,11 @@ def test_stored_clips_have_the_view_that_they_always_had(place: Path) -> None:
         ({"sampling": {"strde": 2}}, "key 'sampling.strde' is unknown: use 'stride'"),
         ({"views": {"clip": 2}}, "key 'views.clip' is unknown: use 'clips'"),
         ({"sampling": {"resize": 20}}, "sampling.resize is 20: should be greater than or equal to 32"),
-        ({"sampling": {"resize": "big"}}, "sampling.resize is 'big': should be a valid integer"),
+        ({"sampling": {"resize": "big"}}, "sampling.resize is 'big': should be a side in pixels, as in 256, or"),
+        (
+            {"sampling": {"resize": [32]}},
+            r"sampling.resize is [32]: should be a side in pixels, as in 256, or [height, w",
+        ),
         ({"sampling": {"resize": [256, "x"]}}, "sampling.resize.1 is 'x'"),
         ({"sampling": {"resize": [40, 33]}, "clip": "8x40x40"}, "sampling.resize is [40, 33]: clips of 8x40x40 need"),
         ({"views": {"resize": 32}, "clip": "8x64x64"}, "views.resize is 32: clips of 8x64x64 need sides of 64 and 64"),

@@ -45,7 +45,7 @@ def test_a_recipe_is_worded_as_its_values_say() -> None:
     )
     assert recipe({"recipe": "linear-probe", "epochs": 1}).summary("bf16") == (
         "last layer only, 1 epoch, batch 16, SGD 0.1 momentum 0.9 cosine after 20% warm-up, "
-        "weight decay 0, dropout 0, batch norm estimated again over 1024 clips, bf16"
+        "weight decay 0, dropout 0, batch norm estimated again over at least 1024 clips, bf16"
     )
 
 

@@ -66,12 +66,12 @@ def _load(folder: Path, source: Source) -> Dataset | None:
 def _build(folder: Path, source: Source, progress: Progress, workers: int) -> None:
     partial = folder.with_name(f"{folder.name}.partial")
     try:
-        with _naming(folder.parent):
+        with naming(folder.parent):
             _remove(partial)
             partial.mkdir()
             frames = _reserve(partial / "frames.npy", (source.clips, *source.shape, 3))
         index = source.build(frames, progress, workers)
-        with _naming(folder.parent):
+        with naming(folder.parent):
             frames.flush()
             _shorten(partial / "frames.npy", (len(index.ids), *source.shape, 3))
             (partial / "clips.json").write_bytes(_INDEX.dump_json(index))
@@ -136,7 +136,7 @@ def _remove(path: Path) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder.with_name(f"{folder.name}.lock"))
-    with _naming(folder.parent):
+    with naming(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:
@@ -146,7 +146,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _naming(cache: Path) -> Iterator[None]:
+def naming(cache: Path) -> Iterator[None]:
     """Turns what the file system refuses into a sentence about the cache folder."""
     try:
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tradeoff.data.specs import CatalogueData, DataSpec, SyntheticData
 from tradeoff.data.video_lists import VideoClip
 
 SAMPLED_VIDEOS, GENERATED = 8, 16
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,10 @@ def listed_videos(spec: DataSpec) -> Sequence[VideoClip]:
     return list_clips(spec) if isinstance(spec, CatalogueData) else list_videos(spec.videos)
 
 
-def evenly_spaced(clips: Sequence[VideoClip], most: int) -> list[VideoClip]:
+def evenly_spaced(values: Sequence[T], most: int) -> list[T]:
     """At most `most` of them, the first and the last among them."""
-    rows = np.linspace(0, len(clips) - 1, min(most, len(clips))).round().astype(int)
-    return [clips[row] for row in rows]
+    rows = np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int)
+    return [values[row] for row in rows]
 
 
 def _decoding(clips: Sequence[VideoClip], clip: ClipShape) -> Pace:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
+from tradeoff.data.cache import naming as _naming
 from tradeoff.data.clips import Frames, Integers, Progress
 from tradeoff.data.decoding import Unreadable, stretch
 from tradeoff.data.readers import VideoReader
@@ -34,7 +36,6 @@ from tradeoff.data.streams import VideoSet
 from tradeoff.data.threads import in_order
 from tradeoff.data.video_lists import VideoClip
 from tradeoff.digest import digest
-from tradeoff.errors import InputError
 
 QUALITY = 95  # of JPEGs
 READ_AT_ONCE = 128 * 2**20
@@ -169,6 +170,16 @@ def packed_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.frames"))
 
 
+def is_packed(folder: Path, clip: VideoClip) -> bool:
+    """Whether `pack` would pass over it: its frames are there, or the reason why it has none."""
+    return any(place.exists() for place in _places(folder, clip))
+
+
+def packed_in(folder: Path) -> Callable[[VideoClip], VideoReader]:
+    """What opens a video that is packed in `folder`; it raises Unreadable for one that is not."""
+    return partial(_open, folder)
+
+
 def whole(path: Path) -> bool:
     """Whether a packed file is what was written, to the last bit: opening it looks at its index only."""
     with path.open("rb") as file:
@@ -212,16 +223,6 @@ def _places(folder: Path, clip: VideoClip) -> tuple[Path, Path]:
 def _reason(folder: Path, clip: VideoClip) -> Unreadable | None:
     path = _places(folder, clip)[1]
     return Unreadable(path.read_bytes().decode(errors="replace")) if path.exists() else None
-
-
-@contextmanager
-def _naming(folder: Path) -> Iterator[None]:
-    """Turns what the file system refuses into a sentence about the cache folder."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"cache folder {folder}: {reason}; give a folder that can be written and has room") from error
 
 
 def _sweep_out(folder: Path) -> None:

@@ -54,7 +54,10 @@ class Sampling(BaseModel):
     @field_validator("resize", mode="before")
     @classmethod
     def _pair(cls, value: Any) -> Any:
-        return tuple(value) if isinstance(value, list) else value
+        given = tuple(value) if isinstance(value, list) else value
+        if given is None or type(given) is int or (isinstance(given, tuple) and len(given) == 2):
+            return given
+        raise ValueError("should be a side in pixels, as in 256, or [height, width]")
 
     @model_validator(mode="after")
     def _consistent(self) -> Sampling:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from tradeoff.data.catalogue import CATALOGUE
+from tradeoff.setting_names import Decoder
 
 PACKING_VERSION = 2  # in the digest of packed videos: to be raised when the same video would be kept otherwise
 Count = Annotated[int, Field(strict=True, ge=2)]
@@ -59,7 +60,7 @@ class _Videos(_Spec):
     """
 
     flips: Annotated[bool, Field(strict=True)] = False
-    decoder: Literal["pyav", "torchcodec"] = "pyav"
+    decoder: Decoder = "pyav"
     pack: Pack | None = None
 
     def reading(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Fact(BaseModel):
     order       of the frames when it was tested, one of the sweep's.
     data        what it was measured on, in words, where that is not just the sweep's data set.
     top1, top5  percent.
-    gmacs       1e9 multiply-adds of one clip, as whoever published them counts.
+    gmacs       1e9 multiply-adds of one clip, as whoever published them counts; finite, as JSON has no infinity.
     confidence  `confirmed`: stands in another publication too; `digest`: read in a digest of the publication only;
                 `figure`: read off a plot, approximate.
     source      the table or figure.
@@ -36,7 +36,7 @@ class Fact(BaseModel):
     data: str | None = None
     top1: Percent | None = None
     top5: Percent | None = None
-    gmacs: float | None = Field(None, gt=0)
+    gmacs: float | None = Field(None, gt=0, le=1e9)
     confidence: Literal["confirmed", "digest", "figure"]
     source: str = Field(min_length=1)
 

@@ -17,6 +17,7 @@ from torch import nn
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import Dataset, Description, processors
 from tradeoff.data.clips import stored_shape
+from tradeoff.data.pace import evenly_spaced
 from tradeoff.measure.cost import count_made
 from tradeoff.measure.latency import reason
 from tradeoff.networks import build
@@ -79,7 +80,7 @@ def calibrate(
     """
     if not variants:
         return Calibration()
-    counted = evenly(variants, COUNTED)
+    counted = evenly_spaced(variants, COUNTED)
     sizes = {variant: size_of(variant, plan.sweep.shape) for variant in counted}
     timed: dict[Variant, Timed] = {}
     notes = _busy()
@@ -107,12 +108,6 @@ def calibrate(
         _basis(timed),
         tuple(notes),
     )
-
-
-def evenly(variants: Sequence[Variant], most: int) -> list[Variant]:
-    """At most `most` of them, evenly spaced, the first and the last among them."""
-    rows = np.linspace(0, len(variants) - 1, min(most, len(variants))).round().astype(int)
-    return [variants[row] for row in rows]
 
 
 def spread(sizes: Mapping[Variant, Size], most: int) -> list[Variant]:

@@ -179,7 +179,10 @@ class Sweep(BaseModel):
         """Each fact is of a variant and an order of the sweep, and the only one of both."""
         own, seen = set(self.chosen(400)) if self.published else set(), set()
         for place, fact in enumerate(self.published):
-            variant = self.variant(fact.variant, 400)
+            try:
+                variant = self.variant(fact.variant, 400)
+            except InputError as error:
+                raise ValueError(f"published.{place}.variant: {error}") from error
             if variant not in own:
                 raise ValueError(
                     f"published.{place}.variant is {fact.variant!r}: should be one of the sweep's variants"
@@ -287,6 +290,16 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "variants.Units": Units,
 }
 
+_FACT = "{variant: I2D, top1: 34.4, confidence: confirmed, source: Table 1}"
+_EXAMPLES = {
+    "milestones": "[0.75, 0.875]",
+    "orders": "[normal, reversed]",
+    "published": f"[{_FACT}]",
+    "throughput": "[4, 8]",
+    "variants": "[I2D, I3D]",
+}
+"""What a list looks like, where it is not one of numbers from 0."""
+
 
 def _sentence(error: ValidationError) -> str:
     # Of a union's errors the one that got furthest into the value is about what the user meant.
@@ -297,12 +310,13 @@ def _sentence(error: ValidationError) -> str:
     where = _key(first["loc"])
     if first["type"] == "extra_forbidden":
         return f"key {where!r} is unknown: use {_allowed(first['loc'])}"
-    example = "[0.75, 0.875]" if "milestones" in first["loc"] else "[0, 1]"
+    example = _EXAMPLES.get(where.split(".")[-1], "[0, 1]")
     problem = re.sub(r"^(Value error, |Input |Tuple )", "", first["msg"]).replace(
         "valid tuple", f"list, as in {example}"
     )
     problem = problem.replace("a valid dictionary or instance of Recipe", "'none' or as in {recipe: fine-tune}")
-    problem = re.sub(r"a valid dictionary.*", "keys and values, as in {key: value}", problem)
+    keys = _FACT if where.startswith("published.") else "{key: value}"
+    problem = re.sub(r"a valid dictionary.*", f"keys and values, as in {keys}", problem)
     if first["type"] == "missing":
         return f"key {where!r} is missing"
     if not where:

@@ -12,15 +12,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tradeoff.data import CatalogueData, Description, VideoData, opener_of, processors
+from tradeoff.data import CatalogueData, Description, VideoData, opener_of, packed_folder, processors
 from tradeoff.data.decoding import Unreadable
 from tradeoff.data.pace import SAMPLED_VIDEOS, evenly_spaced, listed_videos
-from tradeoff.data.packed import PackedReader, pack
+from tradeoff.data.packed import is_packed, pack, packed_in
 from tradeoff.data.readers import VideoReader
 from tradeoff.data.streams import Losses, VideoSet
 from tradeoff.data.threads import in_order
 from tradeoff.data.video_lists import VideoClip
-from tradeoff.digest import digest
 from tradeoff.sweep.plan import Plan
 from tradeoff.training.streams import VideoBatches, video_views
 
@@ -97,15 +96,15 @@ def loading(plan: Plan, cache: Path, trained: bool, tested: bool) -> Loading:
     videos = _video_set(description, listed, opener_of(spec))
     if (how := spec.pack) is None:
         return _drawn(plan, videos, trained, tested)
-    folder = cache / f"{description.name}-{description.videos}-packed"
-    if not (left := [clip for clip in listed if not _is_packed(folder, clip)]):
-        return replace(_drawn(plan, replace(videos, opener=_packed_in(folder)), trained, tested), packed=True)
+    folder = packed_folder(videos, cache)
+    if not (left := [clip for clip in listed if not is_packed(folder, clip)]):
+        return replace(_drawn(plan, replace(videos, opener=packed_in(folder)), trained, tested), packed=True)
     videos = _video_set(description, left, videos.opener)
     with tempfile.TemporaryDirectory() as temporary:
         aside = Path(temporary)
         seconds = _timed(videos, lambda row: pack(_one(videos, row), aside, how, lambda done, total: None, 1))[0]
         taken = sum(path.stat().st_size for path in aside.iterdir()) / len(videos.clips)
-        found = _drawn(plan, replace(videos, opener=_packed_in(aside)), trained, tested)
+        found = _drawn(plan, replace(videos, opener=packed_in(aside)), trained, tested)
     return replace(found, packing=seconds * len(left), packed_bytes=taken * len(left), packed=True)
 
 
@@ -194,18 +193,3 @@ def _one(videos: VideoSet, row: int) -> VideoSet:
         groups=videos.groups[row : row + 1],
         clips=videos.clips[row : row + 1],
     )
-
-
-def _is_packed(folder: Path, clip: VideoClip) -> bool:
-    """Or known not to be readable; files are named as `data.packed` has it."""
-    return any((folder / f"{digest(clip.id)}.{suffix}").exists() for suffix in ("frames", "unreadable"))
-
-
-def _packed_in(folder: Path) -> Opener:
-    def opened(clip: VideoClip) -> VideoReader:
-        path = folder / f"{digest(clip.id)}.frames"
-        if not path.exists():
-            raise Unreadable("not packed")
-        return PackedReader(path)
-
-    return opened

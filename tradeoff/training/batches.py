@@ -20,11 +20,6 @@ Order = Literal["normal", "reversed"]
 Indices = np.ndarray
 
 
-def random_crop(frames: np.ndarray, clip: ClipShape, random: np.random.Generator) -> np.ndarray:
-    """A random height x width window of stored frames (T, H', W', 3), the same in every frame."""
-    return _crop(frames, clip, _corner(frames.shape, clip, random))
-
-
 def _corner(shape: tuple[int, ...], clip: ClipShape, random: np.random.Generator) -> tuple[int, int]:
     """Top and left of a random window of frames of `shape` (T, H', W', 3)."""
     top = int(random.integers(shape[1] - clip.height + 1))

@@ -44,8 +44,8 @@ class Recipe(BaseModel):
     rate: the peak learning rate, for the batch as given. warmup: share of all steps that the rate rises for.
     milestones: of the schedule `steps`, the shares of all steps after which the rate is multiplied by `decay`.
     trainable: `head` trains the last layer alone, on features that stay as they are (a linear probe).
-    statistics_clips: training clips over which batch norm's statistics are estimated again: after the last step, or
-    before the first one where the features stay as they are; 0 leaves the running ones.
+    statistics_clips: training clips, at least so many in whole steps, over which batch norm's statistics are estimated
+    again: after the last step, or before the first one where the features stay as they are; 0 leaves the running ones.
     precision: `auto` is bf16 where the device computes in it (CPUs with AVX512-BF16 or AMX, CUDA GPUs that support
     it), fp16 on other CUDA GPUs, float32 elsewhere.
     """
@@ -131,7 +131,9 @@ class Recipe(BaseModel):
             else ""
         )
         probe = "last layer only, " if self.trainable == "head" else ""
-        again = f", batch norm estimated again over {self.statistics_clips} clips" if self.statistics_clips else ""
+        again = (
+            f", batch norm estimated again over at least {self.statistics_clips} clips" if self.statistics_clips else ""
+        )
         micro = f" as {self.accumulate} x {self.batch // self.accumulate}" if self.accumulate > 1 else ""
         return (
             f"{probe}{length}, batch {self.batch}{micro}, SGD {self.rate:g} momentum {self.momentum:g} "

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
 
 from tradeoff.data.readers.base import VideoReader
 from tradeoff.data.readers.folder import FolderReader
 from tradeoff.data.readers.py_av import PyAVReader
 from tradeoff.data.readers.torch_codec import TorchCodecReader
-
-Decoder = Literal["pyav", "torchcodec"]
+from tradeoff.setting_names import Decoder
 
 _READERS: Mapping[Decoder, Callable[[Path], VideoReader]] = {"pyav": PyAVReader, "torchcodec": TorchCodecReader}
 

@@ -12,7 +12,7 @@ from tradeoff.data.decoding import stretch
 from tradeoff.data.frame_folders import frame_files, read_frame
 from tradeoff.data.readers.base import VideoReader
 
-USUAL_RATE = 30.0
+RATE_OF_FOLDERS = 30.0
 """Frames a second where nobody says: JPEGs do not."""
 
 
@@ -24,7 +24,7 @@ class FolderReader(VideoReader):
         """Raises Unreadable for a folder without frames, with a gap, or whose first frame is broken."""
         self._files = frame_files(folder)
         first = read_frame(self._files[0])
-        super().__init__(np.arange(len(self._files)) / (rate or USUAL_RATE), (first.height, first.width))
+        super().__init__(np.arange(len(self._files)) / (rate or RATE_OF_FOLDERS), (first.height, first.width))
         self._scaler = VideoReformatter()
 
     def _read(self, numbers: Integers, size: tuple[int, int]) -> Frames:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradeoff.data.clips import Frames, Integers
 from tradeoff.data.decoding import Unreadable
@@ -12,6 +13,7 @@ from tradeoff.data.parts import Part
 from tradeoff.data.readers.base import VideoReader
 
 _FINEST = 1_000_000  # the denominator of times: finer than any clock that videos use, coarser than what floats lose
+_NEAR = 1e-3  # seconds: so near to an end of a part times are compared exactly
 
 
 class PartReader(VideoReader):
@@ -19,8 +21,7 @@ class PartReader(VideoReader):
 
     def __init__(self, whole: VideoReader, part: Part) -> None:
         """Raises Unreadable where no frame is shown in it."""
-        passed = (Fraction(time - whole.times[0]).limit_denominator(_FINEST) for time in whole.times.tolist())
-        self._numbers = np.flatnonzero([part.holds(time) for time in passed])
+        self._numbers = np.flatnonzero(shown_in(part, whole.times - whole.times[0]))
         if not self._numbers.size:
             whole.close()
             raise Unreadable(f"no frame from {part}")
@@ -32,3 +33,16 @@ class PartReader(VideoReader):
 
     def close(self) -> None:
         self._whole.close()
+
+
+def shown_in(part: Part, passed: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """bool (n,): whether the part holds a frame that is shown so many seconds after the video's first.
+
+    A float stands for the fraction that it is nearest to, of a denominator up to a million. Only near the part's ends
+    does that matter, and only there is it looked for: it takes microseconds a frame and lets no other thread go on.
+    """
+    start, end = float(part.start), float(part.end)
+    held = (start <= passed) & (passed < end)
+    for row in np.flatnonzero((abs(passed - start) < _NEAR) | (abs(passed - end) < _NEAR)):
+        held[row] = part.holds(Fraction(float(passed[row])).limit_denominator(_FINEST))
+    return held
