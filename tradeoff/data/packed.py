@@ -36,6 +36,7 @@ from tradeoff.data.streams import VideoSet
 from tradeoff.data.threads import in_order
 from tradeoff.data.video_lists import VideoClip
 from tradeoff.digest import digest
+from tradeoff.errors import InputError
 
 QUALITY = 95  # of JPEGs
 READ_AT_ONCE = 128 * 2**20

@@ -62,7 +62,7 @@ class Shares:
         return [slice(start, start + size) for start in starts]
 
 
-WHOLE = Shares()
+UNDIVIDED = Shares()
 
 
 class TrainingBatches(Protocol):
@@ -108,7 +108,7 @@ class EpochBatches:
         device: torch.device,
         flips: bool = False,
         pixels: Pixels = "unit",
-        shares: Shares = WHOLE,
+        shares: Shares = UNDIVIDED,
     ) -> None:
         self.dataset, self.indices, self.clip, self.batch = dataset, indices, clip, batch
         self.random, self.classes = np.random.default_rng(seed), len(dataset.classes)

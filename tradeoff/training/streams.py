@@ -19,7 +19,7 @@ from tradeoff.data.sampling import Corner, Sampling, Views
 from tradeoff.data.streams import VideoSet
 from tradeoff.data.threads import in_order
 from tradeoff.networks.pixels import to_network
-from tradeoff.training.batches import WHOLE, Indices, Order, Shares
+from tradeoff.training.batches import UNDIVIDED, Indices, Order, Shares
 from tradeoff.variants.base import Pixels
 
 TRIES = 100
@@ -56,7 +56,7 @@ class VideoBatches:
         device: torch.device,
         flips: bool = False,
         pixels: Pixels = "unit",
-        shares: Shares = WHOLE,
+        shares: Shares = UNDIVIDED,
         *,
         workers: int,
     ) -> None:
