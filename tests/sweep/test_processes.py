@@ -9,13 +9,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
-from tradeoff.sweep import apart
+from tradeoff.errors import InputError
+from tradeoff.sweep import apart, plan
 from tradeoff.sweep.apart import EPOCH, FAILED, NOTE
+from tradeoff.sweep.file import make_sweep
 from tradeoff.training.fit import Progress
 
 Tool = Callable[..., tuple[int, str, str]]
@@ -153,3 +157,24 @@ def test_what_cannot_be_divided_is_bad_input(
     assert sentence in err
     assert err.count("\n") == 1
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [({}, None), ({"processes": 8}, None)] + [({key: count}, key) for key in ("processes", "gpus") for count in (1, 4)],
+)
+def test_a_number_of_processes_that_the_launcher_did_not_start_is_refused(
+    tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch, change: dict[str, int], refused: str | None
+) -> None:
+    """1 that is named is a number like any other; left out, the launcher has its way."""
+    monkeypatch.setattr(plan, "join", lambda device: device)
+    monkeypatch.setattr(plan, "current", lambda: SimpleNamespace(num_processes=8, process_index=0))
+    device = torch.device("cuda" if refused == "gpus" else "cpu")
+    sweep = make_sweep({"name": "mine", **tiny, **change}, "test")
+    if refused is None:
+        assert plan.make_plan(sweep, device).processes == 8
+        return
+    with pytest.raises(
+        InputError, match=f"^{refused} is {change[refused]} and a launcher started 8: .*leave {refused} out$"
+    ):
+        plan.make_plan(sweep, device)
