@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from grey_videos import write_set
 
 from tradeoff.errors import InputError
 from tradeoff.sweep import apart, plan
@@ -72,13 +73,7 @@ def test_a_launched_sweep_and_one_that_launches_have_the_same_records_each_once(
 ) -> None:
     (tmp_path / "nets.py").write_text(NETS)
     launched = write(tmp_path / "launched.yaml", values | {"variants": ["nets:never", "I2D"]})
-    done = subprocess.run(
-        [sys.executable, *LAUNCH, "sweep", launched, "--threads", "1", "--results", "launched", "--json"],
-        cwd=tmp_path,
-        env=os.environ | {"TRADEOFF_CACHE": str(clip_cache), "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-    )
+    done = launch(tmp_path, clip_cache, "sweep", launched, "--results", "launched", "--json")
     assert done.returncode == 1, done.stderr
     document = json.loads(done.stdout[done.stdout.index("{\n") :])
     assert document["measured"] == 4  # two costs, a training, an accuracy
@@ -102,6 +97,39 @@ def test_a_launched_sweep_and_one_that_launches_have_the_same_records_each_once(
     assert len(list((tmp_path / "apart/checkpoints").iterdir())) == 1
     assert (tmp_path / "apart/logs" / f"{record['key']}.csv").read_text().count("\n") == 3
     assert json.loads(one("sweep", apart_file, "--results", "apart", "--json")[1])["measured"] == 0
+
+
+def launch(folder: Path, cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in two processes that accelerate's launcher starts."""
+    return subprocess.run(
+        [sys.executable, *LAUNCH, *arguments, "--threads", "1"],
+        cwd=folder,
+        env=os.environ | {"TRADEOFF_CACHE": str(cache), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("launched", [False, True])
+def test_whichever_process_cannot_read_a_video_it_is_named_once(
+    one: Tool, tmp_path: Path, clip_cache: Path, launched: bool
+) -> None:
+    """Each decodes its own share of an epoch, in which every video is drawn once."""
+    place = write_set(tmp_path / "videos", trained=8, tested=4)
+    broken = ("1.mkv", "2.mkv", "4.mkv", "7.mkv")
+    for name in broken:
+        (place.parent / name).write_bytes(b"broken " + name.encode())
+    values = {"variants": ["I2D"], "width": 0.0625, "clip": "8x32x32", "data": {"videos": str(place)}}
+    values |= {"train": {"epochs": 1, "batch": 4}, "sampling": {"resize": [36, 48]}, "latency": "none"}
+    file = write(tmp_path / "mine.yaml", values | ({} if launched else {"processes": 2}))
+    if launched:
+        done = launch(tmp_path, clip_cache, "sweep", file)
+        code, err = done.returncode, done.stderr
+    else:
+        code, _, err = one("sweep", file)
+    assert code == 0, err
+    assert {name: err.count(f"left out {name}: ") for name in broken} == dict.fromkeys(broken, 1)
+    assert "4 of 12 videos are missing or unreadable" in err
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
 from tradeoff.training.epoch_log import EpochLog
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
-from tradeoff.training.processes import current, of_main
+from tradeoff.training.processes import current, of_all, of_main
 from tradeoff.training.resuming import SECONDS, ResumePoint
 from tradeoff.training.tensorboard_log import TensorBoardLog, run_name
 from tradeoff.variants import InceptionVariant
@@ -87,6 +87,8 @@ class Engine:
             takes_part = self._main or measurement.key.kind == "training"
             if not of_main(self._attempt(measurement, outcome, began) if takes_part else True):
                 failed.add(measurement.provides)
+            for lost in of_all(self.clips.losses):
+                self.clips.hear_losses(lost)
             self._drop_checkpoints()
         self._drop_checkpoints()  # of a run that was killed before it could
         self._drop_states()
@@ -148,7 +150,8 @@ class Engine:
 
     def _train_apart(self, measurement: Measurement) -> str:
         note = partial(self.reporter.note, measurement)
-        train_apart(self.plan, measurement.key, self.store.root, self.cache, self.save_every, self.reporter.epoch, note)
+        hearers = self.reporter.epoch, note, self.clips.hear_losses
+        train_apart(self.plan, measurement.key, self.store.root, self.cache, self.save_every, *hearers)
         last = self.store.read(measurement.key).measured["epochs"][-1]
         return f"loss {last['loss']:.3f}, {last['clips_per_second']:.0f} clips/s in {self.plan.processes} processes"
 
