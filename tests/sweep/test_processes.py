@@ -26,7 +26,7 @@ from tradeoff.training.fit import Progress
 Tool = Callable[..., tuple[int, str, str]]
 LAUNCH = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
 LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
-LAUNCH += ["--main_process_port", "0", "-m", "tradeoff"]
+LAUNCH += ["--main_process_port", "0", "-m"]
 NETS = """
 from torch import nn
 
@@ -99,10 +99,10 @@ def test_a_launched_sweep_and_one_that_launches_have_the_same_records_each_once(
     assert json.loads(one("sweep", apart_file, "--results", "apart", "--json")[1])["measured"] == 0
 
 
-def launch(folder: Path, cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def launch(folder: Path, cache: Path, *arguments: str, module: str = "tradeoff") -> subprocess.CompletedProcess[str]:
     """The command in two processes that accelerate's launcher starts."""
     return subprocess.run(
-        [sys.executable, *LAUNCH, *arguments, "--threads", "1"],
+        [sys.executable, *LAUNCH, module, *arguments, "--threads", "1"],
         cwd=folder,
         env=os.environ | {"TRADEOFF_CACHE": str(cache), "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
@@ -130,6 +130,38 @@ def test_whichever_process_cannot_read_a_video_it_is_named_once(
     assert code == 0, err
     assert {name: err.count(f"left out {name}: ") for name in broken} == dict.fromkeys(broken, 1)
     assert "4 of 12 videos are missing or unreadable" in err
+
+
+BAD_SHARE = """
+import os
+import tradeoff.training.streams as streams
+from tradeoff.cli import main
+from tradeoff.errors import InputError
+
+def bad(*_):
+    raise InputError("videos: too many are broken")
+
+if os.environ["RANK"] == "1":
+    streams.VideoBatches._crop = bad
+main()
+"""
+
+
+def test_what_one_process_finds_bad_it_says_and_the_others_blame_nothing_else(tmp_path: Path, clip_cache: Path) -> None:
+    """The connection that its end closes is no reason of a training's failure."""
+    place = write_set(tmp_path / "videos", trained=4, tested=2)
+    values = {"variants": ["I2D"], "width": 0.0625, "clip": "8x32x32", "data": {"videos": str(place)}}
+    values |= {"train": {"epochs": 1, "batch": 4}, "sampling": {"resize": [36, 48]}, "latency": "none"}
+    (tmp_path / "bad.py").write_text(BAD_SHARE)
+    file = write(tmp_path / "mine.yaml", values)
+    done = launch(tmp_path, clip_cache, "sweep", file, "--results", "bad", module="bad")
+    assert done.returncode != 0
+    assert done.stderr.count("tradeoff: videos: too many are broken\n") == 1
+    assert measured(tmp_path / "bad/attempts") == []
+
+    file = write(tmp_path / "mine.yaml", values | {"train": {"batch": 3}})
+    done = launch(tmp_path, clip_cache, "sweep", file)
+    assert done.stderr.count("tradeoff: train.batch gives a step of 3 clips") == 1  # planned, and so found, by both
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
 from tradeoff.training.epoch_log import EpochLog
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
-from tradeoff.training.processes import current, of_all, of_main
+from tradeoff.training.processes import current, left_alone, of_all, of_main
 from tradeoff.training.resuming import SECONDS, ResumePoint
 from tradeoff.training.tensorboard_log import TensorBoardLog, run_name
 from tradeoff.variants import InceptionVariant
@@ -108,12 +108,15 @@ class Engine:
         self.reporter.begin(measurement)
         try:
             summary = self._measurers[measurement.key.kind](measurement)
-        except InputError:
+        except InputError as error:
+            error.in_training = measurement.key.kind == "training"
             raise
         except Exception as error:
+            together = current().num_processes > 1 and measurement.key.kind == "training"
+            if together and left_alone(error):
+                raise  # the process that ended first says why
             said, log = said_of(error)
             path = self.store.write_attempt(measurement.key, said, "\n".join(log), self._made(0.0), began)
-            together = current().num_processes > 1 and measurement.key.kind == "training"
             if together and not isinstance(error, DivergedError):
                 raise
             outcome.failures.append(Failure(measurement, said, path))
