@@ -2,8 +2,8 @@
 
 A file a video, `<digest of its id>.frames`: the frames one after the other, what is known of them in JSON (`_Index`),
 its length in 4 bytes, and the SHA-256 of all that. Each is written under another name and renamed when it is whole, so
-that packing goes on where it was stopped, and several processes may pack one set. A video that cannot be decoded leaves
-`<digest>.unreadable` with the reason; without that file it is tried again.
+that packing goes on where it was stopped. Of several processes one packs, and the others wait for it. A video that
+cannot be decoded leaves `<digest>.unreadable` with the reason; without that file it is tried again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +23,7 @@ from typing import BinaryIO
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -142,22 +143,24 @@ def pack(
 ) -> Callable[[VideoClip], VideoReader]:
     """Packs what is not packed yet, and gives what opens a packed video.
 
-    Raises InputError where the folder cannot be written or is full, and where too many videos cannot be decoded.
+    One process at a time packs a set, with all its `workers`; one that waited finds it packed. Raises InputError where
+    the folder cannot be written or is full, and where too many videos cannot be decoded.
     """
     with _naming(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _sweep_out(folder)
 
     def packed(index: int) -> int:
-        frames, reason = _places(folder, videos.clips[index])
-        if not (frames.exists() or reason.exists()):
+        if not _is_packed(folder, videos.clips[index]):
             _pack(videos, index, folder, how)
         return index
 
-    for done, index in enumerate(in_order(packed, range(len(videos.clips)), workers), start=1):
-        if reason := _reason(folder, videos.clips[index]):
-            videos.lose(index, reason)
-        progress(done, len(videos.clips))
+    whole_set = all(_is_packed(folder, clip) for clip in videos.clips)  # and then the folder may be read-only
+    with nullcontext() if whole_set else _locked(folder):
+        for done, index in enumerate(in_order(packed, range(len(videos.clips)), workers), start=1):
+            if reason := _reason(folder, videos.clips[index]):
+                videos.lose(index, reason)
+            progress(done, len(videos.clips))
     return lambda clip: _open(folder, clip)
 
 
@@ -195,6 +198,11 @@ def _places(folder: Path, clip: VideoClip) -> tuple[Path, Path]:
     return folder / f"{name}.frames", folder / f"{name}.unreadable"
 
 
+def _is_packed(folder: Path, clip: VideoClip) -> bool:
+    """Or found unreadable."""
+    return any(path.exists() for path in _places(folder, clip))
+
+
 def _reason(folder: Path, clip: VideoClip) -> Unreadable | None:
     path = _places(folder, clip)[1]
     return Unreadable(path.read_bytes().decode(errors="replace")) if path.exists() else None
@@ -208,6 +216,18 @@ def _naming(folder: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"cache folder {folder}: {reason}; give a folder that can be written and has room") from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Waits for another process that packs the set; the lock of one that was killed is free."""
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    with _naming(folder):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _sweep_out(folder: Path) -> None:
