@@ -241,24 +241,29 @@ def test_what_was_read_is_kept_every_few_seconds(
     assert left == [1, 2]
 
 
-def _read_all(folder: str, start: int, queue: Any) -> None:
+def _read_all(folder: str, start: int, barrier: Any, queue: Any) -> None:
+    """Tells of the contents, and how many this process has read."""
     paths = sorted(Path(folder).glob("*.mp4"))
-    mine = paths[start:] + paths[:start]
-    contents = dict(zip(mine, contents_of(mine, 2, Path(folder) / "cache"), strict=True))
-    queue.put([contents[path] for path in paths])
+    mine, reads = paths[start:] + paths[:start], Reads()
+    barrier.wait()
+    contents = dict(zip(mine, contents_of(mine, 2, Path(folder) / "cache", reads), strict=True))
+    queue.put(([contents[path] for path in paths], len(reads.seen)))
 
 
-def test_processes_share_a_memo(tmp_path: Path) -> None:
+def test_of_several_processes_one_reads_for_all(tmp_path: Path) -> None:
     whole = [b"%03d" % i for i in range(60)]
     for content in whole:
         write(tmp_path / f"{content.decode()}.mp4", content)
     context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    processes = [context.Process(target=_read_all, args=(str(tmp_path), start, queue)) for start in (0, 20, 40)]
+    queue, barrier = context.Queue(), context.Barrier(3)
+    processes = [
+        context.Process(target=_read_all, args=(str(tmp_path), start, barrier, queue)) for start in (0, 20, 40)
+    ]
     for process in processes:
         process.start()
     found = [queue.get(timeout=120) for _ in processes]
     for process in processes:
         process.join()
-    assert found == [list(expected(*whole))] * 3
+    assert [contents for contents, _ in found] == [list(expected(*whole))] * 3
+    assert sorted(count for _, count in found) == [0, 0, 60]
     assert read(sorted(tmp_path.glob("*.mp4")), tmp_path / "cache")[1] == 0

@@ -61,7 +61,7 @@ def pack(place: Path, cache: Path, heard: list[tuple[int, int]] | None = None, *
 
 
 def folder_of(cache: Path) -> Path:
-    (folder,) = cache.iterdir()
+    (folder,) = (path for path in cache.iterdir() if path.is_dir())
     return folder
 
 
@@ -214,23 +214,32 @@ def test_what_a_killed_process_left_is_never_taken_and_goes_when_it_is_a_day_old
     assert len(packed_files(folder)) == 6
 
 
-def pack_and_tell(place: str, cache: str, queue: Any) -> None:
+def pack_and_tell(place: str, cache: str, barrier: Any, queue: Any) -> None:
+    """Tells of one video, and how many this process has packed."""
+    own, pack_one = [], packed._pack
+
+    def counted(*arguments: Any) -> None:
+        own.append(arguments)
+        pack_one(*arguments)
+
+    packed._pack = counted  # in a process of its own
+    barrier.wait()
     videos = pack(Path(place), Path(cache))
     with videos.open(3) as reader:
-        queue.put((reader.count, int(reader.read(np.array([0]), (36, 47))[0, 0, 0, 0])))
+        queue.put((reader.count, int(reader.read(np.array([0]), (36, 47))[0, 0, 0, 0]), len(own)))
 
 
-def test_several_processes_may_pack_one_set(place: Path, tmp_path: Path) -> None:
+def test_of_several_processes_one_packs_a_set_and_the_others_find_it_packed(place: Path, tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    arguments = (str(place), str(tmp_path / "cache"), queue)
+    arguments = (str(place), str(tmp_path / "cache"), context.Barrier(2), queue)
     processes = [context.Process(target=pack_and_tell, args=arguments) for _ in range(2)]
     for process in processes:
         process.start()
     told = [queue.get(timeout=60) for _ in processes]
     for process in processes:
         process.join()
-    assert told == [(9, 30)] * 2
+    assert sorted(told) == [(9, 30, 0), (9, 30, 6)]
     files = sorted(folder_of(tmp_path / "cache").iterdir())
     assert [path.suffix for path in files] == [".frames"] * 6
     assert all(whole(path) for path in files)

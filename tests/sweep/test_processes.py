@@ -9,19 +9,24 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 import yaml
+from grey_videos import write_set
 
-from tradeoff.sweep import apart
+from tradeoff.errors import InputError
+from tradeoff.sweep import apart, plan
 from tradeoff.sweep.apart import EPOCH, FAILED, NOTE
+from tradeoff.sweep.file import make_sweep
 from tradeoff.training.fit import Progress
 
 Tool = Callable[..., tuple[int, str, str]]
 LAUNCH = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
 LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
-LAUNCH += ["--main_process_port", "0", "-m", "tradeoff"]
+LAUNCH += ["--main_process_port", "0", "-m"]
 NETS = """
 from torch import nn
 
@@ -68,13 +73,7 @@ def test_a_launched_sweep_and_one_that_launches_have_the_same_records_each_once(
 ) -> None:
     (tmp_path / "nets.py").write_text(NETS)
     launched = write(tmp_path / "launched.yaml", values | {"variants": ["nets:never", "I2D"]})
-    done = subprocess.run(
-        [sys.executable, *LAUNCH, "sweep", launched, "--threads", "1", "--results", "launched", "--json"],
-        cwd=tmp_path,
-        env=os.environ | {"TRADEOFF_CACHE": str(clip_cache), "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-    )
+    done = launch(tmp_path, clip_cache, "sweep", launched, "--results", "launched", "--json")
     assert done.returncode == 1, done.stderr
     document = json.loads(done.stdout[done.stdout.index("{\n") :])
     assert document["measured"] == 4  # two costs, a training, an accuracy
@@ -98,6 +97,71 @@ def test_a_launched_sweep_and_one_that_launches_have_the_same_records_each_once(
     assert len(list((tmp_path / "apart/checkpoints").iterdir())) == 1
     assert (tmp_path / "apart/logs" / f"{record['key']}.csv").read_text().count("\n") == 3
     assert json.loads(one("sweep", apart_file, "--results", "apart", "--json")[1])["measured"] == 0
+
+
+def launch(folder: Path, cache: Path, *arguments: str, module: str = "tradeoff") -> subprocess.CompletedProcess[str]:
+    """The command in two processes that accelerate's launcher starts."""
+    return subprocess.run(
+        [sys.executable, *LAUNCH, module, *arguments, "--threads", "1"],
+        cwd=folder,
+        env=os.environ | {"TRADEOFF_CACHE": str(cache), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("launched", [False, True])
+def test_whichever_process_cannot_read_a_video_it_is_named_once(
+    one: Tool, tmp_path: Path, clip_cache: Path, launched: bool
+) -> None:
+    """Each decodes its own share of an epoch, in which every video is drawn once."""
+    place = write_set(tmp_path / "videos", trained=8, tested=4)
+    broken = ("1.mkv", "2.mkv", "4.mkv", "7.mkv")
+    for name in broken:
+        (place.parent / name).write_bytes(b"broken " + name.encode())
+    values = {"variants": ["I2D"], "width": 0.0625, "clip": "8x32x32", "data": {"videos": str(place)}}
+    values |= {"train": {"epochs": 1, "batch": 4}, "sampling": {"resize": [36, 48]}, "latency": "none"}
+    file = write(tmp_path / "mine.yaml", values | ({} if launched else {"processes": 2}))
+    if launched:
+        done = launch(tmp_path, clip_cache, "sweep", file)
+        code, err = done.returncode, done.stderr
+    else:
+        code, _, err = one("sweep", file)
+    assert code == 0, err
+    assert {name: err.count(f"left out {name}: ") for name in broken} == dict.fromkeys(broken, 1)
+    assert "4 of 12 videos are missing or unreadable" in err
+
+
+BAD_SHARE = """
+import os
+import tradeoff.training.streams as streams
+from tradeoff.cli import main
+from tradeoff.errors import InputError
+
+def bad(*_):
+    raise InputError("videos: too many are broken")
+
+if os.environ["RANK"] == "1":
+    streams.VideoBatches._crop = bad
+main()
+"""
+
+
+def test_what_one_process_finds_bad_it_says_and_the_others_blame_nothing_else(tmp_path: Path, clip_cache: Path) -> None:
+    """The connection that its end closes is no reason of a training's failure."""
+    place = write_set(tmp_path / "videos", trained=4, tested=2)
+    values = {"variants": ["I2D"], "width": 0.0625, "clip": "8x32x32", "data": {"videos": str(place)}}
+    values |= {"train": {"epochs": 1, "batch": 4}, "sampling": {"resize": [36, 48]}, "latency": "none"}
+    (tmp_path / "bad.py").write_text(BAD_SHARE)
+    file = write(tmp_path / "mine.yaml", values)
+    done = launch(tmp_path, clip_cache, "sweep", file, "--results", "bad", module="bad")
+    assert done.returncode != 0
+    assert done.stderr.count("tradeoff: videos: too many are broken\n") == 1
+    assert measured(tmp_path / "bad/attempts") == []
+
+    file = write(tmp_path / "mine.yaml", values | {"train": {"batch": 3}})
+    done = launch(tmp_path, clip_cache, "sweep", file)
+    assert done.stderr.count("tradeoff: train.batch gives a step of 3 clips") == 1  # planned, and so found, by both
 
 
 @pytest.mark.parametrize(
@@ -153,3 +217,24 @@ def test_what_cannot_be_divided_is_bad_input(
     assert sentence in err
     assert err.count("\n") == 1
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [({}, None), ({"processes": 8}, None)] + [({key: count}, key) for key in ("processes", "gpus") for count in (1, 4)],
+)
+def test_a_number_of_processes_that_the_launcher_did_not_start_is_refused(
+    tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch, change: dict[str, int], refused: str | None
+) -> None:
+    """1 that is named is a number like any other; left out, the launcher has its way."""
+    monkeypatch.setattr(plan, "join", lambda device: device)
+    monkeypatch.setattr(plan, "current", lambda: SimpleNamespace(num_processes=8, process_index=0))
+    device = torch.device("cuda" if refused == "gpus" else "cpu")
+    sweep = make_sweep({"name": "mine", **tiny, **change}, "test")
+    if refused is None:
+        assert plan.make_plan(sweep, device).processes == 8
+        return
+    with pytest.raises(
+        InputError, match=f"^{refused} is {change[refused]} and a launcher started 8: .*leave {refused} out$"
+    ):
+        plan.make_plan(sweep, device)

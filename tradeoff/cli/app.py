@@ -32,10 +32,10 @@ def _main(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Bad input is one sentence on standard error and exit code 2; of several processes that a
-    launcher started, one on each machine says it."""
+    launcher started, one on each machine says it, or whichever finds it while it trains."""
     try:
         app(args=list(arguments) if arguments is not None else None)
     except InputError as error:
-        if os.environ.get("LOCAL_RANK", "0") == "0":
+        if error.in_training or os.environ.get("LOCAL_RANK", "0") == "0":
             sys.stderr.write(f"tradeoff: {error}\n")
         raise SystemExit(2) from None

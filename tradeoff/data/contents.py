@@ -10,9 +10,11 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from tradeoff.data.clips import Progress, quiet
 from tradeoff.data.decoding import Unreadable
@@ -49,26 +51,55 @@ def contents_of(
 
     Size and SHA-256 of a file, read in pieces; of a folder of frames, of all its frames one after another; of a folder
     that cannot be read, the reason. With `cache`, digests are remembered in `<cache>/contents.sqlite`: a path is read
-    again where size or time of change of it (or of one of its frames) is another. `progress(done, total)` counts the
-    paths that are read, in this thread. Raises InputError for a file that cannot be read.
+    again where size or time of change of it (or of one of its frames) is another, and of several processes with the
+    same paths one reads while the others wait. `progress(done, total)` counts the paths that are read, in this thread.
+    Raises InputError for a file that cannot be read.
     """
     distinct = list(dict.fromkeys(paths))
     memo, stamps = Memo(cache), dict(zip(distinct, in_order(stamp_of, distinct, workers), strict=True))
     known = dict(memo.read(stamps))
-    unknown = [path for path in distinct if path not in known]
+    if len(known) < len(distinct):
+        with _locked(cache, distinct):
+            known |= memo.read({path: stamps[path] for path in distinct if path not in known})
+            unknown = [path for path in distinct if path not in known]
+            known |= _read(unknown, workers, memo, stamps, progress)
+    return tuple(known[path] for path in paths)
+
+
+def _read(
+    paths: Sequence[Path], workers: int, memo: Memo, stamps: Mapping[Path, Stamp | None], progress: Progress
+) -> dict[Path, str]:
+    """Reads distinct paths, and keeps their contents in the memo as it goes."""
+    contents: dict[Path, str] = {}
     fresh: dict[Path, str] = {}
     saved = time.monotonic()
     try:
-        for done, (path, content) in enumerate(zip(unknown, in_order(_content, unknown, workers), strict=True), 1):
-            known[path] = fresh[path] = content
-            progress(done, len(unknown))
+        for done, (path, content) in enumerate(zip(paths, in_order(_content, paths, workers), strict=True), 1):
+            contents[path] = fresh[path] = content
+            progress(done, len(paths))
             if time.monotonic() - saved >= SAVED_EVERY:
                 memo.write(stamps, fresh)
                 fresh.clear()
                 saved = time.monotonic()
     finally:
         memo.write(stamps, fresh)
-    return tuple(known[path] for path in paths)
+    return contents
+
+
+@contextmanager
+def _locked(cache: Path | None, paths: Sequence[Path]) -> Iterator[None]:
+    """Waits for another process that reads the same paths; where there can be no lock, for none."""
+    if cache is None:
+        yield
+        return
+    lock = FileLock(cache / f"contents-{digest(sorted(_key(path).hex() for path in paths))}.lock")
+    with contextlib.suppress(OSError, NotImplementedError):
+        cache.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def has_pixels(content: str) -> bool:

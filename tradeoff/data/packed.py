@@ -2,8 +2,8 @@
 
 A file a video, `<digest of its id>.frames`: the frames one after the other, what is known of them in JSON (`_Index`),
 its length in 4 bytes, and the SHA-256 of all that. Each is written under another name and renamed when it is whole, so
-that packing goes on where it was stopped, and several processes may pack one set. A video that cannot be decoded leaves
-`<digest>.unreadable` with the reason; without that file it is tried again.
+that packing goes on where it was stopped. Of several processes one packs, and the others wait for it. A video that
+cannot be decoded leaves `<digest>.unreadable` with the reason; without that file it is tried again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import BinaryIO
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -147,7 +148,8 @@ def pack(
 ) -> Callable[[VideoClip], VideoReader]:
     """Packs what is not packed yet, and what was and is damaged, and gives what opens a packed video.
 
-    Raises InputError where the folder cannot be written or is full, and where too many videos cannot be decoded.
+    One process at a time packs a set, with all its `workers`; one that waited finds it packed. Raises InputError where
+    the folder cannot be written or is full, and where too many videos cannot be decoded.
     """
     with _naming(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -159,11 +161,13 @@ def pack(
             _pack(videos, index, folder, how)
         return index
 
-    for done, index in enumerate(in_order(packed, range(len(videos.clips)), workers), start=1):
-        if reason := _reason(folder, videos.clips[index]):
-            videos.lose(index, reason)
-        progress(done, len(videos.clips))
-    return lambda clip: _open(folder, clip)
+    whole_set = all(is_packed(folder, clip) for clip in videos.clips)  # and then the folder may be read-only
+    with nullcontext() if whole_set else _locked(folder):
+        for done, index in enumerate(in_order(packed, range(len(videos.clips)), workers), start=1):
+            if reason := _reason(folder, videos.clips[index]):
+                videos.lose(index, reason)
+            progress(done, len(videos.clips))
+    return packed_in(folder)
 
 
 def packed_files(folder: Path) -> list[Path]:
@@ -224,6 +228,18 @@ def _places(folder: Path, clip: VideoClip) -> tuple[Path, Path]:
 def _reason(folder: Path, clip: VideoClip) -> Unreadable | None:
     path = _places(folder, clip)[1]
     return Unreadable(path.read_bytes().decode(errors="replace")) if path.exists() else None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Waits for another process that packs the set; the lock of one that was killed is free."""
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    with _naming(folder):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _sweep_out(folder: Path) -> None:

@@ -21,9 +21,12 @@ from tradeoff.records.keys import Key
 from tradeoff.sweep.plan import Plan
 from tradeoff.training.fit import Progress
 
-EPOCH, NOTE, FAILED = "@epoch ", "@note ", "@failed "
+EPOCH, NOTE, LOST, FAILED = "@epoch ", "@note ", "@lost ", "@failed "
 """How a line begins that one of the processes means for this one; what follows is JSON."""
 LOG_LINES = 30
+
+Losses = list[tuple[str, str]]
+"""Ids of videos that cannot be read, each with the reason."""
 
 
 class EndedEarly(RuntimeError):
@@ -43,10 +46,12 @@ def train_apart(
     save_every: float,
     epoch: Callable[[Progress], None],
     note: Callable[[str], None],
+    lost: Callable[[Losses], None],
 ) -> None:
     """Train the network of `key` in as many processes as the plan asks for; its record is in `results` then.
 
-    epoch: hears about once a second how far the training is. note: hears what the user should know. Ctrl-C is passed
+    epoch: hears about once a second how far the training is. note: hears what the user should know. lost:
+    hears, when they end, which videos any of the processes could not read, some of them several times. Ctrl-C is passed
     on, and raises KeyboardInterrupt once the processes have saved their state. Raises EndedEarly.
     """
     job = {
@@ -63,7 +68,7 @@ def train_apart(
         path.write_text(json.dumps(job))
         with _start(plan.processes, path) as process:
             try:
-                _listen(process, epoch, note)
+                _listen(process, epoch, note, lost)
             except BaseException:
                 # In a session of its own Ctrl-C reaches it through here alone, and so only once.
                 process.send_signal(signal.SIGINT)
@@ -86,18 +91,28 @@ def _start(count: int, job: Path) -> subprocess.Popen[str]:
     )
 
 
-def _listen(process: subprocess.Popen[str], epoch: Callable[[Progress], None], note: Callable[[str], None]) -> None:
+def _listen(
+    process: subprocess.Popen[str],
+    epoch: Callable[[Progress], None],
+    note: Callable[[str], None],
+    lost: Callable[[Losses], None],
+) -> None:
     tail: deque[str] = deque(maxlen=LOG_LINES)
     failures: list[EndedEarly] = []
+    losses: Losses = []
     assert process.stdout is not None
     for line in map(str.rstrip, process.stdout):
         if line.startswith(EPOCH):
             epoch(Progress(**json.loads(line.removeprefix(EPOCH))))
         elif line.startswith(NOTE):
             note(json.loads(line.removeprefix(NOTE)))
+        elif line.startswith(LOST):
+            name, reason = json.loads(line.removeprefix(LOST))
+            losses.append((name, reason))
         elif line.startswith(FAILED):
             failures.append(EndedEarly(*json.loads(line.removeprefix(FAILED))))
         else:
             tail.append(line)
+    lost(losses)
     if code := process.wait():
         raise failures[0] if failures else EndedEarly(f"its processes ended with exit code {code}", list(tail))

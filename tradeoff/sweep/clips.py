@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ class Clips:
         self.plan, self.cache, self.reporter = plan, cache, reporter
         self._stored: Dataset | None = None
         self._videos: VideoSet | None = None
-        self._told = 0
+        self._told: set[str] = set()
+        """Ids of the unreadable videos that were said."""
 
     def open(self, kinds: set[str]) -> None:
         """What measurements of those kinds need. Raises InputError for data that cannot be used."""
@@ -111,8 +113,7 @@ class Clips:
         if self._stored is None:
             assert self.plan.sweep.data is not None
             self._stored = open_dataset(self.plan.sweep.data, self.plan.sweep.shape, self.cache, self.reporter.data)
-            lost = self._stored.unreadable
-            self.reporter.lost(lost, len(lost), len(self._stored.ids) + len(lost))
+            self.hear_losses(self._stored.unreadable)
         return self._stored
 
     def _open_videos(self) -> VideoSet:
@@ -125,10 +126,25 @@ class Clips:
 
     def tell_losses(self) -> None:
         """Says which videos turned out unreadable since it last did: most do so only as they are decoded."""
+        self.hear_losses(self.losses)
+
+    @property
+    def losses(self) -> tuple[tuple[str, str], ...]:
+        """(id, reason) of each video that is missing or that this process found unreadable so far."""
+        return self._videos.unreadable if self._videos is not None else ()
+
+    def hear_losses(self, lost: Sequence[tuple[str, str]]) -> None:
+        """Says which of these, which another process may have found, were not said yet."""
+        new = {name: reason for name, reason in lost if name not in self._told}
+        self._told.update(new)
+        self.reporter.lost(list(new.items()), len(self._told), self._total)
+
+    @property
+    def _total(self) -> int:
+        """Videos of the data set, with those that are lost."""
         if self._videos is not None:
-            lost = self._videos.unreadable
-            self.reporter.lost(lost[self._told :], len(lost), len(self._videos.ids) + self._videos.losses.missing)
-            self._told = len(lost)
+            return len(self._videos.ids) + self._videos.losses.missing
+        return 0 if self._stored is None else len(self._stored.ids) + len(self._stored.unreadable)
 
 
 def _workers() -> int:

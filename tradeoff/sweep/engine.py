@@ -39,7 +39,7 @@ from tradeoff.sweep.progress import Reporter
 from tradeoff.training.batches import TrainingBatches
 from tradeoff.training.epoch_log import EpochLog
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
-from tradeoff.training.processes import current, of_main
+from tradeoff.training.processes import current, left_alone, of_all, of_main
 from tradeoff.training.resuming import SECONDS, ResumePoint
 from tradeoff.training.tensorboard_log import TensorBoardLog, run_name
 from tradeoff.variants import InceptionVariant
@@ -88,6 +88,8 @@ class Engine:
             takes_part = self._main or measurement.key.kind == "training"
             if not of_main(self._attempt(measurement, outcome, began) if takes_part else True):
                 failed.add(measurement.provides)
+            for lost in of_all(self.clips.losses):
+                self.clips.hear_losses(lost)
             self._drop_checkpoints()
         self._drop_checkpoints()  # of a run that was killed before it could
         self._drop_states()
@@ -107,12 +109,15 @@ class Engine:
         self.reporter.begin(measurement)
         try:
             summary = self._measurers[measurement.key.kind](measurement)
-        except InputError:
+        except InputError as error:
+            error.in_training = measurement.key.kind == "training"
             raise
         except Exception as error:
+            together = current().num_processes > 1 and measurement.key.kind == "training"
+            if together and left_alone(error):
+                raise  # the process that ended first says why
             said, log = said_of(error)
             path = self.store.write_attempt(measurement.key, said, "\n".join(log), self._made(0.0), began)
-            together = current().num_processes > 1 and measurement.key.kind == "training"
             if together and not isinstance(error, DivergedError):
                 raise
             outcome.failures.append(Failure(measurement, said, path))
@@ -150,7 +155,8 @@ class Engine:
 
     def _train_apart(self, measurement: Measurement) -> str:
         note = partial(self.reporter.note, measurement)
-        train_apart(self.plan, measurement.key, self.store.root, self.cache, self.save_every, self.reporter.epoch, note)
+        hearers = self.reporter.epoch, note, self.clips.hear_losses
+        train_apart(self.plan, measurement.key, self.store.root, self.cache, self.save_every, *hearers)
         last = self.store.read(measurement.key).measured["epochs"][-1]
         return f"loss {last['loss']:.3f}, {last['clips_per_second']:.0f} clips/s in {self.plan.processes} processes"
 

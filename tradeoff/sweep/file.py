@@ -208,6 +208,11 @@ class Sweep(BaseModel):
         return self.gpus or self.processes
 
     @property
+    def names_processes(self) -> bool:
+        """Whether the file says how many: even 1 then means 1."""
+        return self.gpus is not None or "processes" in self.model_fields_set
+
+    @property
     def shape(self) -> ClipShape:
         return ClipShape.parse(self.clip)
 

@@ -306,10 +306,11 @@ def _processes(sweep: Sweep, device: torch.device) -> int:
         )
     join(device)
     here: int = current().num_processes
-    if here > 1 and sweep.together not in (1, here):
+    if here > 1 and sweep.names_processes and sweep.together != here:
+        key = "processes" if sweep.gpus is None else "gpus"
         raise InputError(
-            f"processes is {sweep.together} and a launcher started {here}: start the sweep without a launcher, or "
-            "leave processes out"
+            f"{key} is {sweep.together} and a launcher started {here}: start the sweep without a launcher, or leave "
+            f"{key} out"
         )
     if here == 1:
         check_devices(device, sweep.together)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,22 +15,34 @@ from rich.console import Console
 
 from tradeoff.measure.environment import resolve_device
 from tradeoff.records.store import Store
-from tradeoff.sweep.apart import EPOCH, FAILED, NOTE
+from tradeoff.sweep.apart import EPOCH, FAILED, LOST, NOTE
 from tradeoff.sweep.engine import Engine, said_of
 from tradeoff.sweep.file import make_sweep
 from tradeoff.sweep.plan import Measurement, make_plan
-from tradeoff.sweep.progress import Reporter, silent
+from tradeoff.sweep.progress import Reporter
 from tradeoff.training.fit import Progress
 from tradeoff.training.processes import current, join, leave
 
 SECONDS_BETWEEN_LINES = 1.0
 
 
-class Telling(Reporter):
-    """Says on standard output, line by line, what the process that started these has to know."""
+class TellingLosses(Reporter):
+    """Says on standard output, line by line, which videos this process cannot read: each sees its own share only."""
 
     def __init__(self) -> None:
         super().__init__(Console(quiet=True, force_terminal=False))
+
+    def lost(self, new: Sequence[tuple[str, str]], lost: int, videos: int) -> None:
+        """A line a video, since only short ones do not mix with another process's."""
+        for each in new:
+            tell(LOST, each)
+
+
+class Telling(TellingLosses):
+    """Says all that the process that started these has to know; of several processes the main one does."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._told = 0.0
 
     def epoch(self, training: Progress) -> None:
@@ -56,10 +69,13 @@ def work(job: dict[str, Any]) -> None:
     measurement = next((each for each in plan.measurements if each.key.digest == job["key"]), None)
     if measurement is None:
         raise RuntimeError("the data, the weights or the network's code changed meanwhile: run the sweep again")
-    reporter = Telling() if current().is_main_process else silent()
+    reporter = Telling() if current().is_main_process else TellingLosses()
     engine = Engine(plan, Store(Path(job["results"])), cache, reporter)
     engine.save_every = job["save_every"]
-    engine.train(measurement)
+    try:
+        engine.train(measurement)
+    finally:
+        engine.clips.tell_losses()
     leave()
 
 

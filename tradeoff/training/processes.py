@@ -90,6 +90,12 @@ def leave() -> None:
     current().destroy_process_group()
 
 
+def left_alone(error: Exception) -> bool:
+    """Whether it says no more than that another process has ended, which closes the connection to it."""
+    words = ("closed by peer", "reset by peer", "Broken pipe", "remote process exited")  # gloo's, and the last NCCL's
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
+
+
 def of_main(value: Value) -> Value:
     """What the main process has for `value`, in every process; all wait for it."""
     if current().num_processes == 1:
