@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated
 
@@ -30,9 +31,24 @@ def _main(
         raise typer.Exit
 
 
+def _plainly(usual: Callable[..., None]) -> Callable[..., None]:
+    """Shows what warns a user as one line, once, and by one process on each machine; other warnings as usual."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
+        if not issubclass(category, UserWarning):
+            usual(message, category, *place, **more)
+        elif str(message) not in said and os.environ.get("LOCAL_RANK", "0") == "0":
+            said.add(str(message))
+            sys.stderr.write(f"tradeoff: {message}\n")
+
+    return show
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Bad input is one sentence on standard error and exit code 2; of several processes that a
     launcher started, one on each machine says it, or whichever finds it while it trains."""
+    warnings.showwarning = _plainly(warnings.showwarning)
     try:
         app(args=list(arguments) if arguments is not None else None)
     except InputError as error:
