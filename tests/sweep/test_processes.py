@@ -116,7 +116,7 @@ def test_whichever_process_cannot_read_a_video_it_is_named_once(
 ) -> None:
     """Each decodes its own share of an epoch, in which every video is drawn once."""
     place = write_set(tmp_path / "videos", trained=8, tested=4)
-    broken = ("1.mkv", "2.mkv", "4.mkv", "7.mkv")
+    broken = ("2.mkv", "5.mkv")  # of the share that the main process does not see, by seed 0
     for name in broken:
         (place.parent / name).write_bytes(b"broken " + name.encode())
     values = {"variants": ["I2D"], "width": 0.0625, "clip": "8x32x32", "data": {"videos": str(place)}}
@@ -129,7 +129,7 @@ def test_whichever_process_cannot_read_a_video_it_is_named_once(
         code, _, err = one("sweep", file)
     assert code == 0, err
     assert {name: err.count(f"left out {name}: ") for name in broken} == dict.fromkeys(broken, 1)
-    assert "4 of 12 videos are missing or unreadable" in err
+    assert "2 of 12 videos are missing or unreadable" in err
 
 
 BAD_SHARE = """
