@@ -183,11 +183,11 @@ def test_a_video_that_breaks_in_its_middle_is_replaced_too(videos: VideoSet) -> 
     assert broken.unreadable == (("4.mkv", "frame 3 of 9, at 0.300 s, cannot be decoded"),)
 
 
-def test_too_many_broken_videos_are_one_sentence(videos: VideoSet) -> None:
+def test_too_many_broken_videos_are_one_sentence(videos: VideoSet, own_threads: Callable[[], set[str]]) -> None:
     broken = breaking(videos, 0, 1, 2, share=0.25)  # two of nine are borne, three are not
     with pytest.raises(InputError, match=r"^videos: 3 of 9 clips are missing or unreadable, 33\.3%, and 'broken' all"):
         everything(drawn(broken), epochs=4)
-    assert own_threads() == []
+    assert own_threads() == set()
 
 
 def test_where_none_can_be_read_the_last_reason_is_said(videos: VideoSet) -> None:
@@ -247,12 +247,22 @@ def test_stopped_at_any_step_it_ends_with_the_same_weights(
         point.discard()
 
 
-def own_threads() -> list[str]:
-    return [each.name for each in threading.enumerate() if each.name.startswith("ThreadPoolExecutor")]
+def pools() -> set[str]:
+    """The threads of pools, by name."""
+    return {each.name for each in threading.enumerate() if each.name.startswith("ThreadPoolExecutor")}
+
+
+@pytest.fixture
+def own_threads() -> Callable[[], set[str]]:
+    """Those that came since the test began, and are still there."""
+    before = pools()
+    return lambda: pools() - before
 
 
 @pytest.mark.parametrize("error", [Stopped(), KeyboardInterrupt(), DivergedError("the loss became nan")])
-def test_a_training_that_ends_early_decodes_nothing_more(videos: VideoSet, error: BaseException) -> None:
+def test_a_training_that_ends_early_decodes_nothing_more(
+    videos: VideoSet, error: BaseException, own_threads: Callable[[], set[str]]
+) -> None:
     opens: Counter[str] = Counter()
     slow = threading.Event()
 
@@ -263,13 +273,13 @@ def test_a_training_that_ends_early_decodes_nothing_more(videos: VideoSet, error
 
     with pytest.raises(type(error)):
         train(replace(videos, opener=opener), report=stop_after(2, error))
-    assert own_threads() == []
+    assert own_threads() == set()
     before = opens.total()
     slow.wait(0.2)
     assert opens.total() == before
 
 
-def test_a_loss_that_is_not_finite_leaves_no_thread(videos: VideoSet) -> None:
+def test_a_loss_that_is_not_finite_leaves_no_thread(videos: VideoSet, own_threads: Callable[[], set[str]]) -> None:
     def broken() -> nn.Module:
         network = small()
         nn.init.constant_(network[-1].bias, float("nan"))  # type: ignore[index]
@@ -277,12 +287,14 @@ def test_a_loss_that_is_not_finite_leaves_no_thread(videos: VideoSet) -> None:
 
     with pytest.raises(DivergedError):
         train(videos, make=broken)
-    assert own_threads() == []
+    assert own_threads() == set()
 
 
-def test_an_epoch_that_is_not_taken_to_its_end_leaves_no_thread(videos: VideoSet) -> None:
+def test_an_epoch_that_is_not_taken_to_its_end_leaves_no_thread(
+    videos: VideoSet, own_threads: Callable[[], set[str]]
+) -> None:
     next(drawn(videos).epoch())
-    assert own_threads() == []
+    assert own_threads() == set()
 
 
 def test_nobody_s_memory_holds_more_than_the_crops(videos: VideoSet) -> None:
