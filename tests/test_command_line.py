@@ -251,8 +251,9 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
 def test_bad_options_are_one_sentence_and_exit_code_2(tool: Tool, arguments: list[str], part: str) -> None:
     code, _, err = tool(*arguments)
     assert code == 2
-    assert len(err.strip().splitlines()) == 1
-    assert part in err
+    # Clips that no test before has put into the cache are generated first.
+    (line,) = (line for line in err.strip().splitlines() if not line.endswith("clips generated or decoded"))
+    assert part in line
 
 
 def test_a_file_that_is_not_yaml_is_refused(tool: Tool, tmp_path: Path) -> None:

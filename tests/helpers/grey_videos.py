@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import VideoData, open_videos
-from tradeoff.data.streams import VideoSet
+from tradeoff.data.decoding import Unreadable
+from tradeoff.data.streams import Losses, VideoSet
+from tradeoff.data.videos import check_share
 
 
 def slopes(count: int, height: int = 40, width: int = 52, start: int = 0) -> np.ndarray:
@@ -48,3 +52,18 @@ def write_set(root: Path, trained: int = 6, tested: int = 3, lengths: Sequence[i
 
 def opened(place: Path, clip: ClipShape, cache: Path, **spec: object) -> VideoSet:
     return open_videos(VideoData.model_validate({"videos": place, **spec}), clip, cache, lambda done, total: None)
+
+
+def breaking(videos: VideoSet, *broken: int, share: float = 1.0) -> VideoSet:
+    """The same videos, of which some cannot be opened, and which bear that so many cannot."""
+    gone = {videos.clips[index].id for index in broken}
+
+    def opener(clip: Any) -> Any:
+        if clip.id in gone:
+            raise Unreadable("broken on purpose")
+        return videos.opener(clip)
+
+    def borne(lost: Any) -> None:
+        check_share(Path("videos"), lost, len(videos.ids), share)
+
+    return replace(videos, opener=opener, losses=Losses((), borne))

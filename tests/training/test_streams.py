@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from grey_videos import opened, slopes, write_set, write_video
+from grey_videos import breaking, opened, slopes, write_set, write_video
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -21,7 +21,6 @@ from tradeoff.clip_shape import ClipShape
 from tradeoff.data.decoding import Unreadable
 from tradeoff.data.sampling import Sampling
 from tradeoff.data.streams import Losses, VideoSet
-from tradeoff.data.videos import check_share
 from tradeoff.errors import InputError
 from tradeoff.training.fit import DivergedError, Progress, fit, seed_everything
 from tradeoff.training.recipe import Recipe
@@ -122,21 +121,6 @@ def test_gone_on_with_after_any_batch_the_rest_is_the_same(videos: VideoSet, sam
 
 
 # --- broken videos ---
-
-
-def breaking(videos: VideoSet, *broken: int, share: float = 1.0) -> VideoSet:
-    """The same videos, of which some cannot be opened, and which bear that so many cannot."""
-    gone = {videos.clips[index].id for index in broken}
-
-    def opener(clip: Any) -> Any:
-        if clip.id in gone:
-            raise Unreadable("broken on purpose")
-        return videos.opener(clip)
-
-    def borne(lost: Any) -> None:
-        check_share(Path("videos"), lost, len(videos.ids), share)
-
-    return replace(videos, opener=opener, losses=Losses((), borne))
 
 
 @pytest.mark.parametrize("workers", [1, 4])

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from grey_videos import opened, slopes, write_set
+from grey_videos import breaking, opened, slopes, write_set
 from torch import Tensor, nn
 
 from tradeoff.clip_shape import ClipShape
 from tradeoff.data import VideoData, open_dataset
-from tradeoff.data.decoding import Unreadable
 from tradeoff.data.sampling import Views
-from tradeoff.data.streams import Losses, VideoSet
-from tradeoff.data.videos import check_share
+from tradeoff.data.streams import VideoSet
 from tradeoff.errors import InputError
 from tradeoff.networks.pixels import to_network
 from tradeoff.training import evaluate
@@ -154,20 +151,6 @@ def test_all_frames_of_videos_of_different_lengths(videos: VideoSet) -> None:
     outcome(videos, Views(frames="all", resize=SIZE), network=network, report=lambda *each: heard.append(each))
     assert network.batches == [(1, 3, length, 32, 32) for length in LENGTHS * 3]
     assert heard == [(done, 9) for done in range(1, 10)]
-
-
-def breaking(videos: VideoSet, *broken: int, share: float = 1.0) -> VideoSet:
-    gone = {videos.clips[index].id for index in broken}
-
-    def opener(clip: Any) -> Any:
-        if clip.id in gone:
-            raise Unreadable("broken on purpose")
-        return videos.opener(clip)
-
-    def borne(lost: Any) -> None:
-        check_share(Path("videos"), lost, len(videos.ids), share)
-
-    return replace(videos, opener=opener, losses=Losses((), borne))
 
 
 @pytest.mark.parametrize("views", [{}, {"clips": 4, "crops": 3}, {"frames": "all"}])
