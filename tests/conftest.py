@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from tradeoff.cli import main
 settings.register_profile("repeat", derandomize=True, deadline=None)
 settings.register_profile("search", max_examples=5000, deadline=None)
 settings.load_profile("repeat")
+
+# Sweeps measure in this process, where tests can look inside and no worker has to start, unless they say otherwise.
+os.environ["TRADEOFF_EXECUTOR"] = "here"
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 Tool = Callable[..., tuple[int, str, str]]

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tradeoff.data.sampling import SAMPLINGS, VIEWS
-from tradeoff.sweep import engine
+from tradeoff.sweep import measuring
 from tradeoff.training.fit import fit
 from tradeoff.training.recipe import RECIPES
 
@@ -97,10 +97,10 @@ def test_a_failed_training_is_reported_stops_no_other_and_is_tried_again(
     tool: Tool, tmp_path: Path, tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails_once(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr(engine, "fit", fit)
+        monkeypatch.setattr(measuring, "fit", fit)
         raise MemoryError("3 GiB wanted")
 
-    monkeypatch.setattr(engine, "fit", fails_once)
+    monkeypatch.setattr(measuring, "fit", fails_once)
     file = write(tmp_path / "mine.yaml", tiny)
     code, out, err = tool("sweep", file, "--json")
     document = json.loads(out)

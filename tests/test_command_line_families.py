@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tradeoff.sweep import clips, engine
+from tradeoff.sweep import clips, measuring
 from tradeoff.training.evaluate import log_probabilities
 from tradeoff.training.fit import fit
 
@@ -94,7 +94,7 @@ def test_each_network_is_given_pixels_in_its_own_scaling(
         asked.append(("log_probabilities", pixels))
         return log_probabilities(*arguments, pixels=pixels, **options)
 
-    monkeypatch.setattr(engine, "fit", trained)
+    monkeypatch.setattr(measuring, "fit", trained)
     monkeypatch.setattr(clips, "log_probabilities", tested)
     (tmp_path / "scaled_nets.py").write_text(NETS)
     names = ["I2D", "I2D(pixels=imagenet)", "scaled_nets:Tiny"]

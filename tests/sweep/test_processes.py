@@ -167,7 +167,11 @@ def test_what_one_process_finds_bad_it_says_and_the_others_blame_nothing_else(tm
 @pytest.mark.parametrize(
     ("failed", "reason", "log"),
     [
-        (f'{FAILED}["OutOfMemoryError: 3 GiB", ["in a layer"]]', "OutOfMemoryError: 3 GiB", "in a layer"),
+        (
+            FAILED + json.dumps({"how": "error", "reason": "KeyError: 'w'", "log": ["in a layer"]}),
+            "KeyError: 'w'",
+            "in a layer",
+        ),
         ("nobody could say", "its processes ended with exit code 3", "one\nnobody could say\ntwo"),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tradeoff.sweep import engine
+from tradeoff.sweep import measuring
 from tradeoff.training.fit import DivergedError, Progress, fit
 
 
@@ -32,11 +32,11 @@ def test_a_state_goes_when_it_leads_nowhere_and_when_its_training_is_on_record(
 
         return fit(*arguments, report=heard, **options)
 
-    monkeypatch.setattr(engine.Engine, "save_every", 0.0)
+    monkeypatch.setattr(measuring.Measurer, "save_every", 0.0)
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump(tiny | {"variants": ["I2D"], "latency": "none"}))
     with monkeypatch.context() as patched:
-        patched.setattr(engine, "fit", diverges)
+        patched.setattr(measuring, "fit", diverges)
         assert tool("sweep", str(file))[0] == 1
     assert before == [".resume.pt"]
     assert list(checkpoints.iterdir()) == []
@@ -51,15 +51,15 @@ TRAIN = "from tradeoff.cli import main; main()"
 # The same command in a process that saves every step and is killed in the middle of one.
 KILLED = """
 import os, signal
-from tradeoff.sweep.engine import Engine
-from tradeoff.sweep.progress import Reporter
-Engine.save_every = 0.0
-heard = Reporter.epoch
+from tradeoff.sweep.measuring import Measurer
+from tradeoff.sweep.progress import Stage
+Measurer.save_every = 0.0
+heard = Stage.epoch
 def epoch(self, training):
     heard(self, training)
     if (training.epoch, training.step) == (2, 2):
         os.kill(os.getpid(), signal.SIGKILL)
-Reporter.epoch = epoch
+Stage.epoch = epoch
 from tradeoff.cli import main; main()
 """
 

@@ -13,8 +13,11 @@ import pytest
 import yaml
 from rich.console import Console
 
+from tradeoff.records.keys import cost_key
 from tradeoff.sweep import progress
+from tradeoff.sweep.plan import Measurement
 from tradeoff.training.fit import Progress
+from tradeoff.variants import Variant
 
 Tool = Callable[..., tuple[int, str, str]]
 NETS = """
@@ -144,9 +147,11 @@ def shown(monkeypatch: pytest.MonkeyPatch, **change: Any) -> tuple[str, float]:
         "step_loss": 1.0, "step_accuracy": 0.5, "rate": 0.1, "clips_per_second": 131.6, "wait": 0.05,
     }  # fmt: skip
     heard = io.StringIO()
+    measured = Measurement(cost_key({}, "8x32x32", "none"), Variant.parse("I2D"))
     with progress.Reporter(Console(file=heard)) as reporter:
-        reporter.epoch(Progress(**values | change))
-        return heard.getvalue().strip(), reporter.bars.tasks[1].completed
+        stage = reporter.begin(measured)
+        stage.epoch(Progress(**values | change))
+        return heard.getvalue().strip(), stage.share
 
 
 def test_what_is_shown_of_a_training(monkeypatch: pytest.MonkeyPatch) -> None:

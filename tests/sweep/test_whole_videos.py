@@ -279,15 +279,15 @@ def test_folds_of_different_sizes_are_pooled_by_their_videos(tool: Tool, tmp_pat
 
 KILLED = """
 import os, signal
-from tradeoff.sweep.engine import Engine
-from tradeoff.sweep.progress import Reporter
-Engine.save_every = 0.0
-heard = Reporter.epoch
+from tradeoff.sweep.measuring import Measurer
+from tradeoff.sweep.progress import Stage
+Measurer.save_every = 0.0
+heard = Stage.epoch
 def epoch(self, training):
     heard(self, training)
     if (training.epoch, training.step) == (2, 2):
         os.kill(os.getpid(), signal.SIGKILL)
-Reporter.epoch = epoch
+Stage.epoch = epoch
 from tradeoff.cli import main; main()
 """
 # Killed while videos are packed: the second file is half written.
@@ -348,7 +348,7 @@ def test_ctrl_c_ends_the_process_at_once_whatever_is_to_be_decoded(tmp_path: Pat
 import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from tradeoff.data import readers, streams
-from tradeoff.sweep.progress import Reporter
+from tradeoff.sweep.progress import Stage
 from tradeoff.training import streams as training
 pressed, late = [], []
 crop = training.VideoBatches._crop
@@ -361,7 +361,7 @@ training.VideoBatches._crop = slow
 def epoch(self, progress):
     pressed.append(1)
     signal.raise_signal(signal.SIGINT)
-Reporter.epoch = epoch
+Stage.epoch = epoch
 from tradeoff.cli import main
 try:
     main()

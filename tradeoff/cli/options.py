@@ -92,8 +92,9 @@ class HashingOnStderr:
             sys.stderr.write(f"reading videos for their digests, once: {done:,} of {total:,}\n")
 
 
-def plan_of(chosen: Sweep, device: str, threads: int, cache: Path | None = None) -> Plan:
-    """The plan of a sweep; digests of its videos are kept in `cache`, where one is given."""
+def plan_of(chosen: Sweep, device: str, threads: int, cache: Path | None = None, workers: int = 0) -> Plan:
+    """The plan of a sweep; digests of its videos are kept in `cache`, where one is given. Where `threads` does not say
+    how many threads each of several `workers` has, they share a CPU's."""
     import torch
 
     from tradeoff.measure.environment import resolve_device
@@ -101,6 +102,8 @@ def plan_of(chosen: Sweep, device: str, threads: int, cache: Path | None = None)
     from tradeoff.training.processes import join
 
     own = join(resolve_device(device))
+    if workers > 1 and own.type == "cpu":
+        threads = threads or max(1, torch.get_num_threads() // workers)
     if threads:
         torch.set_num_threads(threads)
     return make_plan(chosen, own, cache, HashingOnStderr())

@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,6 +49,24 @@ class Stage(StrEnum):
     LATENCY = "latency"
 
 
+class Where(StrEnum):
+    """Where measurements are made, as --executor names it."""
+
+    HERE = "here"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where measurements are made, and by how many worker processes: 0 leaves the choice to the machine."""
+
+    executor: str
+    workers: int = 0
+
+
+HERE = Place("here")
+
+
 @app.command()
 def sweep(
     file: Annotated[Path, typer.Argument(help="A sweep file, for example sweeps/bottom_heavy.yaml.")],
@@ -56,6 +75,21 @@ def sweep(
     threads: Threads = 0,
     cache: Cache = None,
     only: Annotated[list[Stage] | None, typer.Option("--only", help="Measure only this kind; may be repeated.")] = None,
+    executor: Annotated[
+        Where,
+        typer.Option(
+            envvar="TRADEOFF_EXECUTOR",
+            help="Measure in worker processes of this machine (local), or in this one (here).",
+        ),
+    ] = Where.LOCAL,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=1024,
+            help="Worker processes; default: one a GPU with --device cuda, else one. On a CPU they share its threads.",
+        ),
+    ] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what is left, and about what time and disk it takes.")
     ] = False,
@@ -75,7 +109,8 @@ def sweep(
     if dry_run:
         _estimate(read_sweep(file), results, device, threads, cache, only, as_json)
         return
-    _measure(read_sweep(file), results, device, threads, cache, only, as_json)
+    where = Place(executor.value, workers)
+    _measure(read_sweep(file), results, device, threads, cache, only, as_json, where)
 
 
 @app.command()
@@ -179,23 +214,30 @@ def _measure(
     cache: Path | None,
     only: Sequence[Stage] | None,
     as_json: bool,
+    place: Place = HERE,
 ) -> None:
     """Run a sweep, print its table, and leave with 1 if a measurement failed."""
     from tradeoff.records.store import Store
     from tradeoff.records.table import load_table
     from tradeoff.sweep.engine import Engine
+    from tradeoff.sweep.executors.choice import choose
     from tradeoff.sweep.progress import Reporter, silent
     from tradeoff.training.processes import current, leave
 
-    plan = plan_of(chosen, device, threads, cache_of(cache))
+    plan = plan_of(chosen, device, threads, cache_of(cache), place.workers)
     main = current().is_main_process
     kinds = _kinds(plan, only)
     try:
         with Reporter() if main else silent() as reporter:
-            outcome = Engine(plan, Store(results), cache_of(cache), reporter).run(kinds)
+            store = Store(results)
+            executor = choose(place.executor, plan, store, cache_of(cache), device, place.workers, reporter.say)
+            outcome = Engine(plan, store, executor, reporter).run(kinds)
     except KeyboardInterrupt:
         if main:
-            sys.stderr.write("tradeoff: interrupted; what was measured is kept, run the same command to go on\n")
+            command = shlex.join(["tradeoff", *sys.argv[1:]])
+            sys.stderr.write(
+                f"tradeoff: interrupted; what was measured is kept, run the same command to go on: {command}\n"
+            )
         raise typer.Exit(130) from None
     leave()
     if not main:

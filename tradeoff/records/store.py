@@ -131,13 +131,25 @@ class Store:
             return dict(arrays)
 
     def write_attempt(
-        self, key: Key, reason: str, log: str, made: Mapping[str, Any], began: datetime | None = None
+        self,
+        key: Key,
+        reason: str,
+        log: str,
+        made: Mapping[str, Any],
+        began: datetime | None = None,
+        *,
+        outcome: str = "error",
+        about: Mapping[str, Any] | None = None,
     ) -> Path:
         """Note that a measurement that `began` then failed; the key stays free, so the next run tries again. Of
-        several processes that fail at one, the note of the first stands, which is the cause of the others'."""
+        several processes that fail at one, the note of the first stands, which is the cause of the others'.
+
+        outcome: in which way, as `tradeoff.sweep.failures.How` has it. about: as a record's.
+        """
         now = (began or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S.%fZ")
         path = self.root / "attempts" / f"{now}-{key.kind}-{key.digest}.json"
-        content = {"schema": SCHEMA, "kind": key.kind, "key": key.digest, "reason": reason, "log": log}
+        content: dict[str, Any] = {"schema": SCHEMA, "kind": key.kind, "key": key.digest, "reason": reason, "log": log}
+        content |= {"outcome": outcome, "about": about or {}}
         _link(path, _json(content | {"depends_on": key.depends_on, "made": _stamped(made)}))
         return path
 

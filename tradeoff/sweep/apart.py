@@ -17,46 +17,35 @@ from pathlib import Path
 
 import torch
 
-from tradeoff.records.keys import Key
-from tradeoff.sweep.plan import Plan
+from tradeoff.sweep.failures import LOG_LINES, EndedEarly, Failed
+from tradeoff.sweep.listening import Listener, Losses
+from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.training.fit import Progress
 
 EPOCH, NOTE, LOST, FAILED = "@epoch ", "@note ", "@lost ", "@failed "
 """How a line begins that one of the processes means for this one; what follows is JSON."""
-LOG_LINES = 30
-
-Losses = list[tuple[str, str]]
-"""Ids of videos that cannot be read, each with the reason."""
-
-
-class EndedEarly(RuntimeError):
-    """The processes ended without a record: why, in one line, and the last lines of the first that failed or, where
-    none could say so, of all that they wrote."""
-
-    def __init__(self, why: str, log: list[str]) -> None:
-        super().__init__(why)
-        self.log = log
 
 
 def train_apart(
     plan: Plan,
-    key: Key,
+    measurement: Measurement,
     results: Path,
     cache: Path,
     save_every: float,
-    epoch: Callable[[Progress], None],
-    note: Callable[[str], None],
+    listener: Listener,
     lost: Callable[[Losses], None],
 ) -> None:
-    """Train the network of `key` in as many processes as the plan asks for; its record is in `results` then.
+    """Train a network in as many processes as the plan asks for; its record is in `results` then.
 
-    epoch: hears about once a second how far the training is. note: hears what the user should know. lost:
-    hears, when they end, which videos any of the processes could not read, some of them several times. Ctrl-C is passed
-    on, and raises KeyboardInterrupt once the processes have saved their state. Raises EndedEarly.
+    listener: hears about once a second how far the training is, and what the user should know. lost: hears, when they
+    end, which videos any of the processes could not read, some of them several times. Ctrl-C is passed on, and raises
+    KeyboardInterrupt once the processes have saved their state. Raises EndedEarly, with the last lines of the first
+    that failed or, where none could say so, of all that they wrote.
     """
     job = {
         "sweep": plan.sweep.model_dump(mode="json", exclude_unset=True),
-        "key": key.digest,
+        "accumulated": {measurement.planned: measurement.accumulate} if measurement.accumulate else {},
+        "key": measurement.key.digest,
         "device": plan.device.type,
         "threads": torch.get_num_threads(),
         "results": str(results.absolute()),
@@ -68,7 +57,7 @@ def train_apart(
         path.write_text(json.dumps(job))
         with _start(plan.processes, path) as process:
             try:
-                _listen(process, epoch, note, lost)
+                _listen(process, listener, lost)
             except BaseException:
                 # In a session of its own Ctrl-C reaches it through here alone, and so only once.
                 process.send_signal(signal.SIGINT)
@@ -91,28 +80,24 @@ def _start(count: int, job: Path) -> subprocess.Popen[str]:
     )
 
 
-def _listen(
-    process: subprocess.Popen[str],
-    epoch: Callable[[Progress], None],
-    note: Callable[[str], None],
-    lost: Callable[[Losses], None],
-) -> None:
+def _listen(process: subprocess.Popen[str], listener: Listener, lost: Callable[[Losses], None]) -> None:
     tail: deque[str] = deque(maxlen=LOG_LINES)
-    failures: list[EndedEarly] = []
-    losses: Losses = []
+    failures: list[Failed] = []
+    losses: list[tuple[str, str]] = []
     assert process.stdout is not None
     for line in map(str.rstrip, process.stdout):
         if line.startswith(EPOCH):
-            epoch(Progress(**json.loads(line.removeprefix(EPOCH))))
+            listener.epoch(Progress(**json.loads(line.removeprefix(EPOCH))))
         elif line.startswith(NOTE):
-            note(json.loads(line.removeprefix(NOTE)))
+            listener.note(json.loads(line.removeprefix(NOTE)))
         elif line.startswith(LOST):
             name, reason = json.loads(line.removeprefix(LOST))
             losses.append((name, reason))
         elif line.startswith(FAILED):
-            failures.append(EndedEarly(*json.loads(line.removeprefix(FAILED))))
+            failures.append(Failed(**json.loads(line.removeprefix(FAILED))))
         else:
             tail.append(line)
     lost(losses)
     if code := process.wait():
-        raise failures[0] if failures else EndedEarly(f"its processes ended with exit code {code}", list(tail))
+        ended = Failed("died", f"its processes ended with exit code {code}", list(tail))
+        raise EndedEarly(failures[0] if failures else ended)

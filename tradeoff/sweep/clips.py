@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from tradeoff.data import Dataset, SyntheticData, open_dataset, open_videos, processors
 from tradeoff.data.clips import Labelled
 from tradeoff.data.streams import VideoSet
+from tradeoff.sweep.listening import Listener
 from tradeoff.sweep.plan import Measurement, Plan
-from tradeoff.sweep.progress import Reporter
 from tradeoff.training.batches import EpochBatches, Shares, TrainingBatches, evaluation_batches
 from tradeoff.training.evaluate import Tested, log_probabilities, see_videos
 from tradeoff.training.processes import current, of_all
@@ -23,8 +23,10 @@ from tradeoff.training.streams import VideoBatches
 class Clips:
     """Opens what is asked for once: the stored clips, the videos, or both."""
 
-    def __init__(self, plan: Plan, cache: Path, reporter: Reporter) -> None:
-        self.plan, self.cache, self.reporter = plan, cache, reporter
+    def __init__(self, plan: Plan, cache: Path) -> None:
+        self.plan, self.cache = plan, cache
+        self.listener = Listener()
+        """Hears how far opening and testing are; of each measurement it is another."""
         self._stored: Dataset | None = None
         self._videos: VideoSet | None = None
         self._told: set[str] = set()
@@ -40,11 +42,11 @@ class Clips:
 
     def batches(self, measurement: Measurement) -> TrainingBatches:
         """What a training is given, in its own random order."""
-        sweep, description = self.plan.sweep, self.plan.description
-        assert sweep.train is not None and description is not None and measurement.seed is not None
+        sweep, description, recipe = self.plan.sweep, self.plan.description, self.plan.recipe_of(measurement)
+        assert description is not None and measurement.seed is not None
         device, pixels, flips = self.plan.device, measurement.variant.scaling, description.flips
-        shares = Shares(sweep.train.accumulate, self.plan.processes, current().process_index)
-        rest = (sweep.train.batch, measurement.seed, device, flips, pixels, shares)
+        shares = Shares(recipe.accumulate, self.plan.processes, current().process_index)
+        rest = (recipe.batch, measurement.seed, device, flips, pixels, shares)
         if sweep.sampling is None:
             stored = self._open_stored()
             return EpochBatches(stored, stored.split(measurement.fold)[0], sweep.shape, *rest)
@@ -73,8 +75,8 @@ class Clips:
         )
         return next(drawn.epoch())[0]
 
-    def test(self, measurement: Measurement, network: nn.Module) -> tuple[Labelled, Tested]:
-        """What the network says about the fold's test clips, and the set that they are of."""
+    def test(self, measurement: Measurement, network: nn.Module, batch: int) -> tuple[Labelled, Tested]:
+        """What the network says about the fold's test clips, `batch` at a time, and the set that they are of."""
         sweep, views = self.plan.sweep, self.plan.sweep.plan_of_views
         device, pixels = self.plan.device, measurement.variant.scaling
         if views is None:
@@ -88,7 +90,8 @@ class Clips:
                 order=measurement.order,
                 device=device,
                 pixels=pixels,
-                report=self.reporter.step,
+                batch=batch,
+                report=self.listener.step,
             )
             right = (outputs.argmax(axis=1) == stored.labels[indices]).astype(np.float32)
             short = None if stored.short is None else len(set(stored.short) & {stored.ids[i] for i in indices})
@@ -105,14 +108,15 @@ class Clips:
             device=device,
             pixels=pixels,
             workers=_workers(),
-            report=self.reporter.step,
+            batch=batch,
+            report=self.listener.step,
         )
         return videos, tested
 
     def _open_stored(self) -> Dataset:
         if self._stored is None:
             assert self.plan.sweep.data is not None
-            self._stored = open_dataset(self.plan.sweep.data, self.plan.sweep.shape, self.cache, self.reporter.data)
+            self._stored = open_dataset(self.plan.sweep.data, self.plan.sweep.shape, self.cache, self.listener.data)
             self.hear_losses(self._stored.unreadable)
         return self._stored
 
@@ -120,7 +124,7 @@ class Clips:
         if self._videos is None:
             data = self.plan.sweep.data
             assert data is not None and not isinstance(data, SyntheticData)
-            self._videos = open_videos(data, self.plan.sweep.shape, self.cache, self.reporter.data)
+            self._videos = open_videos(data, self.plan.sweep.shape, self.cache, self.listener.data)
             self.tell_losses()
         return self._videos
 
@@ -137,7 +141,7 @@ class Clips:
         """Says which of these, which another process may have found, were not said yet."""
         new = {name: reason for name, reason in lost if name not in self._told}
         self._told.update(new)
-        self.reporter.lost(list(new.items()), len(self._told), self._total)
+        self.listener.lost(list(new.items()), len(self._told), self._total)
 
     @property
     def _total(self) -> int:

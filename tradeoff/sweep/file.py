@@ -88,6 +88,52 @@ Entry = Annotated[
 ]
 
 
+class Retries(BaseModel):
+    """How often a measurement is tried again, in one run, after it failed in that way; another run tries what failed
+    anew.
+
+    out_of_memory: each time on fewer clips at once: a training in twice as many micro-batches (which makes it another
+    record: its batch norm sees fewer clips), a test on half of the clips. died: its process ended, killed perhaps.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    out_of_memory: int = Field(3, ge=0, le=16)
+    died: int = Field(1, ge=0, le=100)
+    error: int = Field(0, ge=0, le=100)
+    diverged: int = Field(0, ge=0, le=100)
+    timeout: int = Field(0, ge=0, le=100)
+
+    def of(self, how: str) -> int:
+        """`how`: as `tradeoff.sweep.failures.How` names it."""
+        return int(getattr(self, how.replace(" ", "_")))
+
+
+Seconds = Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)]
+
+
+class Timeout(BaseModel):
+    """Seconds that one measurement of a kind may take before it is ended and counts as failed; without, no limit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    cost: Seconds | None = None
+    training: Seconds | None = None
+    accuracy: Seconds | None = None
+    latency: Seconds | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_all(cls, value: Any) -> Any:
+        """One number is of every kind."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return dict.fromkeys(cls.model_fields, value) if is_number else value
+
+    def of(self, kind: str) -> float | None:
+        seconds: float | None = getattr(self, kind, None)
+        return seconds
+
+
 class Sweep(BaseModel):
     """What a sweep file says.
 
@@ -102,6 +148,8 @@ class Sweep(BaseModel):
     `processes: 8` trains each network in so many processes, which accelerate's launcher starts: on CUDA each with a
     GPU of its own, on a CPU by gloo. They share the clips of a step, so `train.batch` has to be a multiple of them.
     Everything else is measured in one process. `gpus: 8` is the same and runs on CUDA alone.
+
+    `timeout` needs worker processes, which `tradeoff sweep` has unless it is told otherwise.
 
     `published` are facts to hold what is measured against; they stand beside it in the tables, and in no key.
     """
@@ -125,6 +173,8 @@ class Sweep(BaseModel):
     folds: Literal["all"] | Annotated[tuple[Fold, ...], Field(min_length=1)] = (0,)
     orders: tuple[Literal["normal", "reversed"], ...] = Field(("normal",), min_length=1)
     keep: Literal["last", "none"] = "last"
+    retries: Retries = Retries()
+    timeout: Timeout | None = None
     latency: Annotated[LatencyAxes | None, BeforeValidator(_none)] = LatencyAxes()
     published: tuple[Fact, ...] = ()
 
@@ -286,6 +336,8 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "sampling": Sampling,
     "views": Views,
     "published": Fact,
+    "retries": Retries,
+    "timeout": Timeout,
     "data.synthetic": SyntheticData,
     "data.videos": VideoData,
     "data.catalogue": CatalogueData,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,17 +39,22 @@ from tradeoff.training.batches import Order, Shares
 from tradeoff.training.evaluate import VIEW
 from tradeoff.training.frozen import freeze_trunk
 from tradeoff.training.processes import check_devices, current, join
+from tradeoff.training.recipe import Recipe
 from tradeoff.variants import Variant
 from tradeoff.variants.custom import CustomVariant
 from tradeoff.weights.checkpoints import Weights, open_weights
 from tradeoff.weights.derive import METHOD
 from tradeoff.weights.matching import match, named_by
 
+MICRO_BATCH = 2
+"""Clips that a micro-batch has at least: of one alone batch norm would see nothing but itself."""
+
 
 @dataclass(frozen=True)
 class Measurement:
     """One thing to measure; `key` names its record. `training` is the key of the training that an accuracy needs,
-    `protocol` how a latency is measured."""
+    `protocol` how a latency is measured. `accumulate`: where a training's step did not fit into memory, in how many
+    micro-batches it is taken instead of the recipe's, which makes it another key than the one `planned`."""
 
     key: Key
     variant: Variant
@@ -58,6 +64,8 @@ class Measurement:
     replicate: int = 0
     training: Key | None = None
     protocol: LatencyProtocol | None = None
+    accumulate: int | None = None
+    planned: str | None = None
 
     @property
     def needs(self) -> object:
@@ -79,8 +87,9 @@ class Measurement:
         seed = "" if self.seed is None else f" seed {self.seed}"
         fold = f" fold {self.fold}" if self.fold else ""
         order = f" {self.order}" if self.order != "normal" else ""
+        micro = f" in {self.accumulate} micro-batches" if self.accumulate and self.key.kind == "training" else ""
         timed = f" {self.protocol}, process {self.replicate + 1}" if self.protocol else ""
-        return f"{self.variant.name}{seed}{fold}{order} {self.key.kind}{timed}"
+        return f"{self.variant.name}{seed}{fold}{order} {self.key.kind}{micro}{timed}"
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,8 @@ class Plan:
     description: Description | None
     weights: Weights | None
     processes: int = 1
+    accumulated: Mapping[str, int] = field(default_factory=dict)
+    """Digests of planned trainings that did not fit into memory, and in how many micro-batches they take a step."""
 
     @cached_property
     def precision(self) -> str:
@@ -147,11 +158,65 @@ class Plan:
 
     @cached_property
     def recipe(self) -> Fields:
-        assert self.sweep.train is not None and self.description is not None
+        """What a training's key holds of how it is trained."""
+        assert self.sweep.train is not None
+        return self._fields_of(self.sweep.train)
+
+    def recipe_of(self, measurement: Measurement) -> Recipe:
+        """How one network is trained: as the sweep says, but for micro-batches that fit into memory."""
+        assert self.sweep.train is not None
+        return _accumulating(self.sweep.train, measurement.accumulate)
+
+    def smaller(self, training: Measurement) -> Plan | None:
+        """The plan with one training that takes its steps in more micro-batches, at least twice as many; None where
+        they cannot get smaller."""
+        assert self.sweep.train is not None and training.planned is not None
+        batch, now = self.sweep.train.batch, self.recipe_of(training).accumulate
+        most = batch // (MICRO_BATCH * self.processes)
+        divides = (count for count in range(2 * now, most + 1) if batch % (count * self.processes) == 0)
+        if (count := next(divides, None)) is None:
+            return None
+        return self.accumulating({**self.accumulated, training.planned: count})
+
+    def fitting(self, store: Store, failed: Collection[str]) -> Plan:
+        """The plan with smaller micro-batches for the trainings that are known not to fit: those whose keys are among
+        `failed`, unless they are on record."""
+        plan: Plan = self
+        for first in [each for each in self.measurements if each.key.kind == "training"]:
+            training: Measurement | None = first
+            while training and training.key.digest in failed and not store.has(training.key):
+                smaller = plan.smaller(training)
+                training = smaller.training_of(training) if smaller else None
+                plan = smaller or plan
+        return plan
+
+    def accumulating(self, accumulated: Mapping[str, int]) -> Plan:
+        """The plan with other micro-batches, as `accumulated` has them."""
+        return replace(self, accumulated=accumulated)
+
+    @cached_property
+    def _tests(self) -> dict[str, list[Measurement]]:
+        tests: dict[str, list[Measurement]] = defaultdict(list)
+        for each in self.measurements:
+            if each.training is not None:
+                tests[each.training.digest].append(each)
+        return tests
+
+    def tests_of(self, training: Key) -> list[Measurement]:
+        """The accuracies that need a training."""
+        return self._tests.get(training.digest, [])
+
+    def training_of(self, measurement: Measurement) -> Measurement:
+        """The training that this plan has of a measurement's variant, seed and fold."""
+        assert measurement.seed is not None
+        return self._training(measurement.variant, measurement.seed, measurement.fold)
+
+    def _fields_of(self, recipe: Recipe) -> Fields:
+        assert self.description is not None
         flips: Fields = {"flips": True} if self.description.flips else {}
         sampling = self.sweep.sampling
         drawn: Fields = {"sampling": {**sampling.fields(), **self._reading}} if sampling else {}
-        return {**self.sweep.train.fields(self.precision), **flips, **drawn}
+        return {**recipe.fields(self.precision), **flips, **drawn}
 
     @cached_property
     def view(self) -> Fields:
@@ -237,32 +302,42 @@ class Plan:
             for seed, fold, variant in itertools.product(self.sweep.seeds, self._folds(), self.variants):
                 training = self._training(variant, seed, fold)
                 yield training
-                yield from self._views({"training": training.key.digest}, variant, seed, fold, training.key)
+                yield from self._views({"training": training.key.digest}, variant, seed, fold, training)
         elif self.weights is not None:
             for fold, variant in itertools.product(self._folds(), self.variants):
                 source = {"checkpoint": self.initial(variant), "variant": variant.fields()}
                 yield from self._views(source, variant, None, fold, None)
 
     def _training(self, variant: Variant, seed: int, fold: int) -> Measurement:
-        key = training_key(
+        planned = self._training_key(variant, seed, fold, self.recipe)
+        accumulate = self.accumulated.get(planned.digest)
+        if accumulate is None:
+            return Measurement(planned, variant, seed, fold, planned=planned.digest)
+        assert self.sweep.train is not None
+        key = self._training_key(variant, seed, fold, self._fields_of(_accumulating(self.sweep.train, accumulate)))
+        return Measurement(key, variant, seed, fold, accumulate=accumulate, planned=planned.digest)
+
+    def _training_key(self, variant: Variant, seed: int, fold: int, recipe: Fields) -> Key:
+        return training_key(
             variant.fields(),
             self.sweep.clip,
             self.trained_on,
             fold,
-            self.recipe,
+            recipe,
             torch.get_num_threads(),
             seed,
             self.initial(variant),
             self.processes,
         )
-        return Measurement(key, variant, seed, fold)
 
     def _views(
-        self, source: Fields, variant: Variant, seed: int | None, fold: int, training: Key | None
+        self, source: Fields, variant: Variant, seed: int | None, fold: int, training: Measurement | None
     ) -> Iterator[Measurement]:
+        accumulate = training.accumulate if training else None
+        of = training.key if training else None
         for order in self.sweep.orders:
             key = accuracy_key(source, self.tested_on, fold, self.view, order)
-            yield Measurement(key, variant, seed, fold, order, training=training)
+            yield Measurement(key, variant, seed, fold, order, training=of, accumulate=accumulate)
 
     def _latencies(self) -> Iterator[Measurement]:
         """Process by process, so that those of one variant are spread over the whole time that it takes: what the
@@ -277,6 +352,10 @@ class Plan:
                 first = () if replicate else protocol.throughput
                 key = latency_key(variant.fields(), self.sweep.clip, protocol.fields(), where, source, replicate, first)
                 yield Measurement(key, variant, replicate=replicate, protocol=protocol)
+
+
+def _accumulating(recipe: Recipe, accumulate: int | None) -> Recipe:
+    return recipe if accumulate is None else recipe.model_copy(update={"accumulate": accumulate})
 
 
 def make_plan(sweep: Sweep, device: torch.device, cache: Path | None = None, hashing: Progress = quiet) -> Plan:

@@ -5,34 +5,30 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from tradeoff.measure.environment import resolve_device
 from tradeoff.records.store import Store
 from tradeoff.sweep.apart import EPOCH, FAILED, LOST, NOTE
-from tradeoff.sweep.engine import Engine, said_of
+from tradeoff.sweep.failures import Failed
 from tradeoff.sweep.file import make_sweep
-from tradeoff.sweep.plan import Measurement, make_plan
-from tradeoff.sweep.progress import Reporter
+from tradeoff.sweep.listening import Listener, Losses
+from tradeoff.sweep.measuring import Measurer
+from tradeoff.sweep.plan import make_plan
 from tradeoff.training.fit import Progress
 from tradeoff.training.processes import current, join, leave
 
 SECONDS_BETWEEN_LINES = 1.0
 
 
-class TellingLosses(Reporter):
+class TellingLosses(Listener):
     """Says on standard output, line by line, which videos this process cannot read: each sees its own share only."""
 
-    def __init__(self) -> None:
-        super().__init__(Console(quiet=True, force_terminal=False))
-
-    def lost(self, new: Sequence[tuple[str, str]], lost: int, videos: int) -> None:
+    def lost(self, new: Losses, lost: int, videos: int) -> None:
         """A line a video, since only short ones do not mix with another process's."""
         for each in new:
             tell(LOST, each)
@@ -42,7 +38,6 @@ class Telling(TellingLosses):
     """Says all that the process that started these has to know; of several processes the main one does."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._told = 0.0
 
     def epoch(self, training: Progress) -> None:
@@ -50,7 +45,7 @@ class Telling(TellingLosses):
             self._told = time.monotonic()
             tell(EPOCH, asdict(training))
 
-    def note(self, measurement: Measurement, text: str) -> None:
+    def note(self, text: str) -> None:
         tell(NOTE, text)
 
 
@@ -65,17 +60,16 @@ def work(job: dict[str, Any]) -> None:
     device = join(resolve_device(job["device"]))
     torch.set_num_threads(job["threads"])
     cache = Path(job["cache"])
-    plan = make_plan(make_sweep(job["sweep"], "a training's job"), device, cache)
+    plan = replace(
+        make_plan(make_sweep(job["sweep"], "a training's job"), device, cache), accumulated=job["accumulated"]
+    )
     measurement = next((each for each in plan.measurements if each.key.digest == job["key"]), None)
     if measurement is None:
         raise RuntimeError("the data, the weights or the network's code changed meanwhile: run the sweep again")
-    reporter = Telling() if current().is_main_process else TellingLosses()
-    engine = Engine(plan, Store(Path(job["results"])), cache, reporter)
-    engine.save_every = job["save_every"]
-    try:
-        engine.train(measurement)
-    finally:
-        engine.clips.tell_losses()
+    listener = Telling() if current().is_main_process else TellingLosses()
+    measurer = Measurer(plan, Store(Path(job["results"])), cache)
+    measurer.save_every = job["save_every"]
+    measurer.measure(measurement, listener)
     leave()
 
 
@@ -83,7 +77,7 @@ def main() -> None:
     try:
         work(json.loads(Path(sys.argv[1]).read_text()))
     except Exception as error:
-        tell(FAILED, said_of(error))
+        tell(FAILED, asdict(Failed.of(error)))
         raise
 
 

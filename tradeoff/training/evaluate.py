@@ -63,18 +63,20 @@ def log_probabilities(
     order: Order,
     device: torch.device,
     pixels: Pixels = "unit",
+    batch: int = BATCH,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
     """float32 (len(indices), classes): the log of the softmax for each clip, under the view plan `VIEW`.
 
+    batch: clips at a time, which changes nothing but the memory that it takes.
     pixels: how they are scaled, which is the network's `Variant.scaling`. Raises RuntimeError for a network that gives
     anything but one row of logits a clip.
     """
     _make_ready(network, device)
     outputs = []
-    for clips in evaluation_batches(dataset, indices, clip, BATCH, order, device, pixels):
+    for clips in evaluation_batches(dataset, indices, clip, batch, order, device, pixels):
         outputs.append(_logits(network, clips, len(dataset.classes)).log_softmax(dim=1).cpu())
-        report(min(len(outputs) * BATCH, len(indices)), len(indices))
+        report(min(len(outputs) * batch, len(indices)), len(indices))
     return torch.cat(outputs).numpy()
 
 
@@ -90,6 +92,7 @@ def see_videos(
     device: torch.device,
     pixels: Pixels = "unit",
     workers: int,
+    batch: int = BATCH,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tested:
     """Every video at `indices` in every view of the plan, in float32; those that cannot be read are left out.
@@ -109,7 +112,7 @@ def see_videos(
             report(done, len(indices))
 
     # One at a time where a view is a whole video: they differ in length, and a minute of frames is a large clip.
-    batch = 1 if views.frames == "all" else BATCH
+    batch = 1 if views.frames == "all" else batch
     owners: list[int] = []
     parts: list[tuple[Tensor, Tensor]] = []
     rest = torch.empty(0, classes)

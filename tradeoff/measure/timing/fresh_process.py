@@ -27,7 +27,7 @@ def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(theirs, function, arguments), daemon=True)
-    kills = _kills_for_memory()
+    kills = kills_for_memory()
     process.start()
     theirs.close()
     try:
@@ -35,7 +35,7 @@ def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
         process.join(_GOODBYE_SECONDS)
     except EOFError:
         process.join()
-        if process.exitcode == -signal.SIGKILL and _kills_for_memory() > kills:
+        if process.exitcode == -signal.SIGKILL and kills_for_memory() > kills:
             raise MemoryError("the system ended the process: out of memory") from None
         raise TimingFailed(f"the process ended without an answer (exit code {process.exitcode})") from None
     finally:
@@ -62,7 +62,7 @@ def _answer(connection: Connection, function: Callable[..., Any], arguments: tup
     connection.close()
 
 
-def _kills_for_memory() -> int:
+def kills_for_memory() -> int:
     """How many processes Linux has ended so far because memory ran out; 0 where it does not say."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()

@@ -1,0 +1,213 @@
+"""Measures in worker processes of this machine, so that one that dies, hangs or fills the memory takes no other along.
+
+Workers start when there is something for them, and stay: one a GPU, or as many as are asked for on a CPU, each with
+its own threads. Trainings and tests overlap; a latency has the whole machine.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing import connection, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+
+import torch
+
+from tradeoff.errors import InputError
+from tradeoff.measure.timing.fresh_process import kills_for_memory
+from tradeoff.records.keys import Kind
+from tradeoff.records.store import Store
+from tradeoff.sweep.clips import Clips
+from tradeoff.sweep.executors.base import Ended
+from tradeoff.sweep.executors.local_worker import BAD, ENDED, STOPPED, serve
+from tradeoff.sweep.executors.stopping import Stopping
+from tradeoff.sweep.failures import LOG_LINES, Failed
+from tradeoff.sweep.listening import Listener
+from tradeoff.sweep.logs import MeasurementLog, log_path
+from tradeoff.sweep.measuring import Measurer
+from tradeoff.sweep.plan import Measurement, Plan
+
+SECONDS_BETWEEN_LOOKS = 0.25
+"""At a timeout, at Ctrl-C."""
+
+
+@dataclass
+class _Worker:
+    """A process, and what it measures now."""
+
+    process: BaseProcess
+    pipe: Connection
+    measurement: Measurement | None = None
+    listener: Listener = field(default_factory=Listener)
+    deadline: float = float("inf")
+    kills: int = 0
+
+    @property
+    def is_busy(self) -> bool:
+        return self.measurement is not None
+
+    def end(self) -> None:
+        """At once, with all that it started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid or 0, signal.SIGKILL)
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+class Local:
+    """See `Executor`.
+
+    devices: of each worker; on a CPU the same one several times. say: hears a line for the user.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        cache: Path,
+        devices: Sequence[torch.device],
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.plan, self.store, self.cache, self.say = plan, store, cache, say
+        self.devices = devices
+        self._workers: dict[int, _Worker] = {}
+        self._stopping = Stopping()
+        self._told_to_stop = False
+
+    def __enter__(self) -> Local:
+        self._stopping.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._dismiss()
+            for worker in self._workers.values():
+                worker.end()
+            self._workers.clear()
+        finally:
+            self._stopping.__exit__(kind, error, trace)
+
+    def prepare(self, kinds: Collection[Kind], listener: Listener) -> None:
+        """Here, once, so that the workers find it ready."""
+        clips = Clips(self.plan, self.cache)
+        clips.listener = listener
+        clips.open({*kinds})
+
+    def takes(self, measurement: Measurement) -> bool:
+        busy = self._busy()
+        if measurement.key.kind == "latency":
+            return not busy
+        alone = any(each.measurement and each.measurement.key.kind == "latency" for each in busy)
+        return not alone and len(busy) < len(self.devices) and not self._stopping.asked
+
+    def start(self, measurement: Measurement, listener: Listener, divide: int) -> None:
+        # A latency comes here with all idle: always the same worker, which keeps its processes apart in time.
+        place = next(i for i in range(len(self.devices)) if i not in self._workers or not self._workers[i].is_busy)
+        worker = self._workers.get(place) or self._hire(place)
+        seconds = self.plan.sweep.timeout.of(measurement.key.kind) if self.plan.sweep.timeout else None
+        worker.deadline = time.monotonic() + (seconds or float("inf"))
+        worker.measurement, worker.listener, worker.kills = measurement, listener, kills_for_memory()
+        with suppress(OSError):  # one that has died meanwhile is noticed by `wait`
+            worker.pipe.send((measurement, divide))
+
+    def wait(self) -> list[Ended]:
+        while True:
+            self._stop_if_asked()
+            pipes = [each.pipe for each in self._busy()]
+            connection.wait(pipes, timeout=SECONDS_BETWEEN_LOOKS)
+            found = [self._look(place) for place, each in list(self._workers.items()) if each.is_busy]
+            if ended := [each for each in found if each is not None]:
+                return ended
+
+    def _busy(self) -> list[_Worker]:
+        return [each for each in self._workers.values() if each.is_busy]
+
+    def _hire(self, place: int) -> _Worker:
+        context = get_context("spawn")  # CUDA and thread pools do not survive a fork
+        ours, theirs = context.Pipe()
+        plan = pickle.dumps(replace(self.plan, device=self.devices[place]))
+        arguments = (theirs, plan, self.store.root, self.cache, torch.get_num_threads(), Measurer.save_every)
+        process = context.Process(target=serve, args=arguments, name=f"worker {place}")
+        process.start()
+        theirs.close()
+        worker = self._workers[place] = _Worker(process, ours)
+        return worker
+
+    def _look(self, place: int) -> Ended | None:
+        """What one worker has sent: the end of its measurement, if that is among it."""
+        worker = self._workers[place]
+        assert worker.measurement is not None
+        try:
+            while worker.pipe.poll():
+                said, *values = worker.pipe.recv()
+                if said == ENDED:
+                    worker.measurement = None
+                    ended: Ended = values[0]
+                    return ended
+                if said == BAD:
+                    raise InputError(values[0])
+                if said == STOPPED:
+                    del self._workers[place]
+                    worker.end()
+                    return None
+                getattr(worker.listener, said)(*values)
+        except (EOFError, OSError):
+            return self._lose(place, self._death(worker))
+        if time.monotonic() > worker.deadline:
+            assert self.plan.sweep.timeout is not None
+            seconds = self.plan.sweep.timeout.of(worker.measurement.key.kind)
+            return self._lose(place, Failed("timeout", f"it took more than {seconds:g} seconds"))
+        return None
+
+    def _lose(self, place: int, failed: Failed) -> Ended:
+        """Do without a worker, and note why in its measurement's log."""
+        worker = self._workers.pop(place)
+        worker.end()
+        assert worker.measurement is not None
+        log = log_path(self.store.root, worker.measurement)
+        try:
+            tail = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        except OSError:
+            tail = []
+        MeasurementLog(self.store.root, worker.measurement, Listener()).failed(failed)
+        return Ended(worker.measurement, failed=replace(failed, log=tail))
+
+    def _death(self, worker: _Worker) -> Failed:
+        worker.process.join()
+        code = worker.process.exitcode or 0
+        if code == -signal.SIGKILL and kills_for_memory() > worker.kills:
+            return Failed("out of memory", "the system ended its process: out of memory")
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return Failed("died", f"its process {how}")
+
+    def _stop_if_asked(self) -> None:
+        """Pass Ctrl-C on, once, and leave when all have saved what they have."""
+        if not self._stopping.asked:
+            return
+        if not self._told_to_stop:
+            self._told_to_stop = True
+            self.say("stopping once what is under way is saved; Ctrl-C again stops now")
+            for worker in self._busy():
+                with suppress(ProcessLookupError):
+                    os.kill(worker.process.pid or 0, signal.SIGINT)
+        if not self._busy():
+            raise KeyboardInterrupt
+
+    def _dismiss(self) -> None:
+        for worker in self._workers.values():
+            with suppress(OSError):
+                worker.pipe.send(None)
+        for worker in self._workers.values():
+            worker.process.join(timeout=10)

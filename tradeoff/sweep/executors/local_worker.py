@@ -1,0 +1,121 @@
+"""The other end of `Local`: a process that measures what it is handed, one after the other."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import connection, parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tradeoff.errors import InputError
+from tradeoff.records.store import Store
+from tradeoff.sweep.executors.base import attempt
+from tradeoff.sweep.listening import Listener, Losses
+from tradeoff.sweep.logs import log_path
+from tradeoff.sweep.measuring import Measurer
+from tradeoff.training.fit import Progress
+
+ENDED, BAD, STOPPED = "ended", "bad input", "stopped"
+"""What a message begins with that is the last about a measurement; others name a method of the listener."""
+
+
+class Telling(Listener):
+    """Passes on what it hears."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def epoch(self, training: Progress) -> None:
+        self._pipe.send(("epoch", training))
+
+    def step(self, done: int, total: int) -> None:
+        self._pipe.send(("step", done, total))
+
+    def data(self, done: int, total: int) -> None:
+        self._pipe.send(("data", done, total))
+
+    def note(self, text: str) -> None:
+        self._pipe.send(("note", text))
+
+    def lost(self, new: Losses, lost: int, videos: int) -> None:
+        self._pipe.send(("lost", tuple(new), lost, videos))
+
+
+def serve(pipe: Connection, pickled_plan: bytes, root: Path, cache: Path, threads: int, save_every: float) -> None:
+    """Measure what comes through the pipe until nothing more does, or until Ctrl-C, which `Local` passes on.
+
+    pickled_plan: plainly, since tensors that take multiprocessing's way need shared memory, which containers lack.
+    """
+    os.setsid()  # a terminal's Ctrl-C reaches it through `Local` alone, and what it starts ends with it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    measurer = Measurer(pickle.loads(pickled_plan), Store(root), cache)
+    measurer.save_every = save_every
+    telling = Telling(pipe)
+    _pass_on_warnings(telling)
+    try:
+        while (job := pipe.recv()) is not None:
+            measurement, divide = job
+            with _output_to(log_path(root, measurement)):
+                try:
+                    answer: tuple[Any, ...] = (ENDED, attempt(measurer, measurement, telling, divide))
+                except InputError as error:
+                    answer = (BAD, str(error))
+            pipe.send(answer)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        pipe.send((STOPPED,))
+    except EOFError:
+        return
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os.killpg(0, signal.SIGKILL)
+
+
+def _pass_on_warnings(telling: Telling) -> None:
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, UserWarning):
+            telling.note(str(message))
+        else:
+            usual(message, category, *place, **more)
+
+    warnings.showwarning = show
+
+
+@contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    """Whatever this process and its libraries print meanwhile goes to the end of a file, where that can be written."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError:
+        yield
+        return
+    kept = [os.dup(number) for number in (1, 2)]
+    try:
+        for number in (1, 2):
+            os.dup2(file, number)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, before in zip((1, 2), kept, strict=True):
+            os.dup2(before, number)
+            os.close(before)
+        os.close(file)
