@@ -235,9 +235,7 @@ def _measure(
     except KeyboardInterrupt:
         if main:
             command = shlex.join(["tradeoff", *sys.argv[1:]])
-            sys.stderr.write(
-                f"tradeoff: interrupted; what was measured is kept, run the same command to go on: {command}\n"
-            )
+            sys.stderr.write(f"tradeoff: interrupted; what was measured is kept. To go on: {command}\n")
         raise typer.Exit(130) from None
     leave()
     if not main:

@@ -11,7 +11,8 @@ from tradeoff.measure.latency import reason
 from tradeoff.measure.timing.process import is_out_of_memory
 from tradeoff.training.fit import DivergedError
 
-How = Literal["error", "out of memory", "diverged", "timeout", "died"]
+How = Literal["error", "out of memory", "diverged", "timeout", "died", "bad input"]
+"""Bad input (data that is gone, say) concerns all that follow too: it ends a run, and no `retries` are of it."""
 LOG_LINES = 30
 
 

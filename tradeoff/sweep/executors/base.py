@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
 from tradeoff.errors import InputError
 from tradeoff.records.keys import Kind
+from tradeoff.sweep.attempts import note_attempt
 from tradeoff.sweep.failures import Failed
 from tradeoff.sweep.listening import Listener
 from tradeoff.sweep.logs import MeasurementLog
@@ -63,7 +65,9 @@ def attempt(measurer: Measurer, measurement: Measurement, listener: Listener, di
     with MeasurementLog(measurer.store.root, measurement, listener) as log:
         try:
             summary = measurer.measure(measurement, log, divide)
-        except InputError:
+        except InputError as error:
+            with suppress(InputError, OSError):  # it may be the results folder that is bad
+                note_attempt(measurer.store, measurer.plan, measurement, Failed("bad input", str(error)))
             raise
         except Exception as error:
             failed = Failed.of(error)

@@ -27,7 +27,7 @@ from tradeoff.records.keys import Kind
 from tradeoff.records.store import Store
 from tradeoff.sweep.clips import Clips
 from tradeoff.sweep.executors.base import Ended
-from tradeoff.sweep.executors.local_worker import BAD, ENDED, STOPPED, serve
+from tradeoff.sweep.executors.local_worker import BAD, BEGUN, ENDED, STOPPED, serve
 from tradeoff.sweep.executors.stopping import Stopping
 from tradeoff.sweep.failures import LOG_LINES, Failed
 from tradeoff.sweep.listening import Listener
@@ -116,8 +116,7 @@ class Local:
         # A latency comes here with all idle: always the same worker, which keeps its processes apart in time.
         place = next(i for i in range(len(self.devices)) if i not in self._workers or not self._workers[i].is_busy)
         worker = self._workers.get(place) or self._hire(place)
-        seconds = self.plan.sweep.timeout.of(measurement.key.kind) if self.plan.sweep.timeout else None
-        worker.deadline = time.monotonic() + (seconds or float("inf"))
+        worker.deadline = float("inf")
         worker.measurement, worker.listener, worker.kills = measurement, listener, kills_for_memory()
         with suppress(OSError):  # one that has died meanwhile is noticed by `wait`
             worker.pipe.send((measurement, divide))
@@ -152,6 +151,9 @@ class Local:
         try:
             while worker.pipe.poll():
                 said, *values = worker.pipe.recv()
+                if said == BEGUN:  # a new worker takes a while to start, which is not the measurement's
+                    worker.deadline = time.monotonic() + (self._seconds(worker.measurement) or float("inf"))
+                    continue
                 if said == ENDED:
                     worker.measurement = None
                     ended: Ended = values[0]
@@ -166,10 +168,14 @@ class Local:
         except (EOFError, OSError):
             return self._lose(place, self._death(worker))
         if time.monotonic() > worker.deadline:
-            assert self.plan.sweep.timeout is not None
-            seconds = self.plan.sweep.timeout.of(worker.measurement.key.kind)
+            seconds = self._seconds(worker.measurement)
             return self._lose(place, Failed("timeout", f"it took more than {seconds:g} seconds"))
         return None
+
+    def _seconds(self, measurement: Measurement) -> float | None:
+        """What it may take."""
+        limits = self.plan.sweep.timeout
+        return limits.of(measurement.key.kind) if limits else None
 
     def _lose(self, place: int, failed: Failed) -> Ended:
         """Do without a worker, and note why in its measurement's log."""

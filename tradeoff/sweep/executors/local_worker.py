@@ -25,8 +25,8 @@ from tradeoff.sweep.logs import log_path
 from tradeoff.sweep.measuring import Measurer
 from tradeoff.training.fit import Progress
 
-ENDED, BAD, STOPPED = "ended", "bad input", "stopped"
-"""What a message begins with that is the last about a measurement; others name a method of the listener."""
+BEGUN, ENDED, BAD, STOPPED = "begun", "ended", "bad input", "stopped"
+"""What a message begins with: the first about a measurement, or the last; others name a method of the listener."""
 
 
 class Telling(Listener):
@@ -66,6 +66,7 @@ def serve(pipe: Connection, pickled_plan: bytes, root: Path, cache: Path, thread
     try:
         while (job := pipe.recv()) is not None:
             measurement, divide = job
+            pipe.send((BEGUN,))
             with _output_to(log_path(root, measurement)):
                 try:
                     answer: tuple[Any, ...] = (ENDED, attempt(measurer, measurement, telling, divide))
