@@ -91,8 +91,16 @@ class Store:
 
     def records(self, kind: Kind) -> Iterator[Record]:
         """Every record of a kind, in the order of their keys."""
-        for path in sorted((self.root / kind).glob("*.json")):
-            yield read_record(path)
+        for name in sorted(self._names(kind)):
+            yield read_record(self.root / kind / name)
+
+    def present(self, kind: Kind) -> set[str]:
+        """The keys of every record of a kind: `has` of many at once."""
+        return {name.removesuffix(".json") for name in self._names(kind)}
+
+    def _names(self, kind: Kind) -> list[str]:
+        folder = self.root / kind
+        return [name for name in os.listdir(folder) if name.endswith(".json")] if folder.is_dir() else []
 
     def write(
         self,
