@@ -99,8 +99,11 @@ class Store:
         return {name.removesuffix(".json") for name in self._names(kind)}
 
     def _names(self, kind: Kind) -> list[str]:
-        folder = self.root / kind
-        return [name for name in os.listdir(folder) if name.endswith(".json")] if folder.is_dir() else []
+        try:
+            with os.scandir(self.root / kind) as entries:
+                return [entry.name for entry in entries if entry.name.endswith(".json")]
+        except FileNotFoundError:
+            return []
 
     def write(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,11 +25,10 @@ from tradeoff.report.protocols import SETTINGS
 from tradeoff.variants import UNITS
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 FRONTIER = "#E3D9A6"
 _FRONTIER_ID = "frontier"
-_MOST_NAMED = 60  # points above which only those on the frontier have a name, and the others are drawn in bulk
+_MOST_NAMED = 60  # points above which only those on the frontier have a name and an interval
 _MOST_SETTINGS = 8  # points above which a second line at each is no longer legible
 
 
@@ -64,7 +62,7 @@ def pareto_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> F
     missing = [f"{panel.short} was not measured." for panel in PANELS if panel not in panels]
     notes = [*protocol, *(note for note in missing if note not in protocol)]
     if len(shown) > _MOST_NAMED:
-        notes.append(f"Of {len(shown)} points only those on a frontier are named.")
+        notes.append(f"Of {len(shown)} points only those on a frontier have a name and intervals here.")
     figure, axes = canvas(len(panels), title, notes, _legend(shown))
     for axis, panel in zip(axes, panels, strict=True):
         _draw_panel(axis, panel, shown[shown[panel.column].notna()])
@@ -87,19 +85,21 @@ def _draw_panel(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
         style = "-" if curve.heavy == "Top" else ":"
         cost, accuracy = _positions(panel, members)
         axis.plot(cost, accuracy, style, color=COLOURS[curve.kind], linewidth=1.5, zorder=3)
-    for alike in _drawn_alike(rows, on):
-        _draw_points(axis, panel, rows.iloc[alike], bool(on[alike[0]]))
+    if len(rows) > _MOST_NAMED:
+        _draw_crowd(axis, panel, rows[~on])
+        rows, on = rows[on], on[on]
+    for position, row in enumerate(rows.itertuples()):
+        _draw_point(axis, panel, row, bool(on[position]))
 
 
-def _drawn_alike(rows: pd.DataFrame, on: Bools) -> list[list[int]]:
-    """Positions of points that can be drawn at once: a kind each where there are many, else point by point, so that
-    each lies on those before it."""
-    if len(rows) <= _MOST_NAMED:
-        return [[position] for position in range(len(rows))]
-    kinds: dict[Any, list[int]] = defaultdict(list)
-    for position, (units, gated) in enumerate(zip(rows["units"], rows["gating"], strict=True)):
-        kinds[bool(on[position]), *_marker(units, gated).values()].append(position)
-    return list(kinds.values())
+def _draw_crowd(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
+    """Points too many to tell apart: small and faint, those of a kind at once."""
+    styles = [_marker(units, gated) for units, gated in zip(rows["units"], rows["gating"], strict=True)]
+    kinds = pd.Series([str(style) for style in styles], index=rows.index, dtype=object)
+    for style in {str(style): style for style in styles}.values():
+        x, y = _positions(panel, rows[kinds == str(style)])
+        small = style | {"markersize": 3.2, "markeredgewidth": 0.7}
+        axis.plot(x, y, linestyle="none", zorder=2, alpha=0.45, **small)
 
 
 def _positions(panel: Panel, rows: pd.DataFrame) -> tuple[Floats, Floats]:
@@ -138,19 +138,17 @@ def _draw_frontier(axis: Axes, x: Floats, y: Floats) -> None:
     )  # fmt: skip
 
 
-def _draw_points(axis: Axes, panel: Panel, rows: pd.DataFrame, on_frontier: bool) -> None:
-    """Rows of one kind, with their intervals."""
-    x, y = _positions(panel, rows)
-    units, gated = rows["units"].iloc[0], rows["gating"].iloc[0]
-    whisker: dict[str, Any] = {"color": COLOURS[kind_of(units)], "linewidth": 0.9, "alpha": 0.45, "zorder": 2}
-    if (known := rows["top1_low"].notna().to_numpy()).any():
-        axis.vlines(x[known], *(100 * rows[["top1_low", "top1_high"]].to_numpy(dtype=float)[known].T), **whisker)
-    if panel.column == "latency_ms" and (known := rows["latency_low_ms"].notna().to_numpy()).any():
-        axis.hlines(y[known], *rows[["latency_low_ms", "latency_high_ms"]].to_numpy(dtype=float)[known].T, **whisker)
-    axis.plot(x, y, linestyle="none", zorder=5 if on_frontier else 4, **_marker(units, gated))
+def _draw_point(axis: Axes, panel: Panel, row: Any, on_frontier: bool) -> None:
+    x, y = getattr(row, panel.column) / panel.unit, 100 * row.top1
+    colour = COLOURS[kind_of(row.units)]
+    whisker: dict[str, Any] = {"color": colour, "linewidth": 0.9, "alpha": 0.45, "zorder": 2}
+    if pd.notna(row.top1_low):
+        axis.vlines(x, 100 * row.top1_low, 100 * row.top1_high, **whisker)
+    if panel.column == "latency_ms" and pd.notna(row.latency_low_ms):
+        axis.hlines(y, row.latency_low_ms, row.latency_high_ms, **whisker)
+    axis.plot([x], [y], linestyle="none", zorder=5 if on_frontier else 4, **_marker(row.units, row.gating))
     if on_frontier:
-        ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": INK, "markeredgewidth": 0.9}
-        axis.plot(x, y, "o", markersize=10.5, **ring)
+        axis.plot([x], [y], "o", markersize=10.5, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.9)
 
 
 def _marker(units: str, gated: bool) -> dict[str, Any]:
@@ -233,8 +231,9 @@ def _label_points(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
         for name, units in zip(np.array(_names_in(panel, rows))[named], rows.units[named], strict=True)
     ]  # fmt: skip
     points = axis.transData.transform(np.c_[x, y])
-    ink, weights = _ink(axis, points) if named.all() else (points, np.ones(len(points)))
-    anchors = points[named]
+    anchors, crowd = points[named], points[~named]
+    ink, weights = _ink(axis, anchors)
+    ink, weights = np.concatenate([ink, crowd]), np.r_[weights, np.full(len(crowd), 20.0)]
     gap = 6.5 * DPI / 72
     boxes = place(anchors, _sizes(texts), ink, weights, _bounds(axis), gap)
     for text, anchor, box in zip(texts, anchors, boxes, strict=True):
@@ -281,7 +280,7 @@ def _strokes(axis: Axes) -> Iterator[tuple[Floats, float]]:
     """Every curve and error bar on the axes as corners in pixels, with the cost of covering a dot of it."""
     for line in axis.get_lines():
         corners = axis.transData.transform(line.get_xydata())
-        if len(corners) > 1:
+        if len(corners) > 1 and line.get_linestyle() != "None":
             yield corners, 1.5 if line.get_gid() == _FRONTIER_ID else 4.0
     for bars in axis.collections:
         for path in bars.get_paths():

@@ -55,7 +55,7 @@ def order_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> Fi
 
 def _crowd_figure(orders: dict[str, pd.DataFrame], title: str, protocol: Sequence[str]) -> Figure:
     """A point a variant and width: below the line, a network does worse on frames in reversed order."""
-    pairs = pd.merge(*orders.values(), on=["variant", "width"], suffixes=("", "_reversed"))
+    pairs = orders["normal"].merge(orders["reversed"], on=["variant", "width"], suffixes=("", "_reversed"))
     kinds = pairs["units"].map(kind_of)
     handles = [
         Line2D([], [], linestyle="none", marker="o", markersize=4, color=COLOURS[kind], label=_KINDS[kind])
