@@ -1,4 +1,4 @@
-"""Ratios between the rows of one benchmark run, printed at its end."""
+"""Ratios between the rows of one benchmark run, and times with what was aimed at, printed at its end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 TIMES = pytest.StashKey[dict[str, float]]()
+ENGINE = pytest.StashKey[dict[str, float]]()
 RATIOS = (
     ("torchvision's s3d over our S3D, both eager float32 as they come", "torchvision s3d", "S3D", 1.0),
     ("the same, torchvision's folded and channels-last as ours is", "torchvision s3d, folded", "S3D", 1.0),
@@ -25,6 +26,15 @@ LOADERS = (
 )
 """Of frames a second: what is printed, the loader, what it was compared with, and the least that was aimed at."""
 
+LIMITS = (
+    ("enumerating and planning 10,000 measurements", "plan", 2.0, "s", 1),
+    ("reading 10,000 records into the joined table", "read", 2.0, "s", 1),
+    ("a report of 10,000 records, read, drawn and written", "report", 5.0, "s", 1),
+    ("what the engine adds to a measurement", "added", 50.0, "ms", 1e3),
+    ("share of a short sweep outside training, evaluation and timing", "share", 3.0, "%", 100),
+)
+"""What is printed, how its names begin, the most that was aimed at, its unit, and how many of it a second or one is."""
+
 
 @pytest.fixture
 def times(request: pytest.FixtureRequest) -> dict[str, float]:
@@ -32,13 +42,32 @@ def times(request: pytest.FixtureRequest) -> dict[str, float]:
     return request.config.stash.setdefault(TIMES, {})
 
 
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> dict[str, float]:
+    """Seconds, and a share, of the engine's own work by name."""
+    return request.config.stash.setdefault(ENGINE, {})
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if taken := config.stash.get(ENGINE, {}):
+        terminalreporter.section("the engine's own work")
+        for line in limit_lines(taken):
+            terminalreporter.write_line(line)
     taken = config.stash.get(TIMES, {})
     lines = [*ratio_lines(taken), *loader_lines(taken)]
     if lines:
         terminalreporter.section("ratios of medians, all of this run")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+def limit_lines(taken: dict[str, float]) -> Iterator[str]:
+    for words, begins, limit, unit, scale in LIMITS:
+        for name, value in taken.items():
+            kind, _, which = name.partition(", ")
+            if kind == begins:
+                of = f" ({which})" if which else ""
+                yield f"{words}{of}: {scale * value:.3g} {unit} (aimed at: under {limit:g} {unit})"
 
 
 def ratio_lines(times: dict[str, float]) -> Iterator[str]:

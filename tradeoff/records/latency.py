@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tradeoff.records.statistics import Component, Interval, geometric_mean_interval
+from tradeoff.records.statistics import Component, Interval, geometric_mean, geometric_mean_interval
 from tradeoff.records.store import Record
 
 Measured = Mapping[str, Any]
@@ -76,7 +76,7 @@ def _full_columns(timed: Sequence[Measured], drift: Component | None) -> dict[st
         "host_ms": host.estimate,
         "host_low_ms": host.low,
         "host_high_ms": host.high,
-        "video_ms": float(geometric_mean_interval([each["video"]["ms"] for each in timed]).estimate),
+        "video_ms": geometric_mean([each["video"]["ms"] for each in timed]),
         "first_pass_ms": max(each["first_pass_ms"] for each in timed),
         "prepare_s": max(each["prepare_s"] for each in timed),
         "clips_per_second": best.get("clips_per_second", np.nan),

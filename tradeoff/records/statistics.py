@@ -7,7 +7,7 @@ clips, are what is resampled.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from tradeoff.errors import InputError
-
-CONFIDENCE = 0.95
-RESAMPLES = 2000
-RANDOM_SEED = 20180911
-_CHUNK = 2**21  # group indices drawn at a time: 16 MB
+from tradeoff.records.resampling import CONFIDENCE as CONFIDENCE
+from tradeoff.records.resampling import NORMAL, crossed, spread_of, stretch
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -47,7 +44,7 @@ def wilson(correct: ArrayLike, groups: ArrayLike) -> Interval:
     """
     right, codes = _one_training(correct, groups)
     p, n = float(right.mean()), right.size / _design_effect(right, codes)
-    z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+    z = NORMAL
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     method = "Wilson" if codes.max() + 1 == codes.size else "Wilson, clips that share pixels counted together"
@@ -79,10 +76,19 @@ def bootstrap(correct: ArrayLike, groups: ArrayLike) -> Interval:
 
     With one seed the interval is about these weights only, and `method` says so.
     """
-    right, codes = _trainings(correct, groups)
-    low, high = _crossed(right.mean(axis=0), codes, [right], pseudo=(1.0, 1.0, 0.0, 0.0))
-    estimate = float(right.mean())
-    return Interval(estimate, min(estimate, max(0.0, low)), max(estimate, min(1.0, high)), _method(len(right)))
+    return bootstraps([(correct, groups)])[0]
+
+
+def bootstraps(tested: Iterable[tuple[ArrayLike, ArrayLike]]) -> list[Interval]:
+    """The `bootstrap` of each pair of correct and groups, to the last bit; many at once take far less time."""
+    pairs = [_trainings(correct, groups) for correct, groups in tested]
+    spreads = [spread_of(right.mean(axis=0), codes, [right], pseudo=(1.0, 1.0, 0.0, 0.0)) for right, codes in pairs]
+    found = []
+    for (right, _), (low, high) in zip(pairs, crossed(spreads), strict=True):
+        estimate = float(right.mean())
+        bounds = min(estimate, max(0.0, low)), max(estimate, min(1.0, high))
+        found.append(Interval(estimate, *bounds, _method(len(right))))
+    return found
 
 
 def paired_difference(a: ArrayLike, b: ArrayLike, groups: ArrayLike, *, same_trainings: bool = False) -> Interval:
@@ -94,78 +100,26 @@ def paired_difference(a: ArrayLike, b: ArrayLike, groups: ArrayLike, *, same_tra
     reversed frames), where row i of both is the same training by design.
     Raises InputError if the clips, or with `same_trainings` the seeds, do not match.
     """
-    (left, codes), (right, _) = _trainings(a, groups), _trainings(b, groups)
-    if same_trainings and left.shape != right.shape:
-        raise InputError(f"same trainings need as many seeds on both sides, got {len(left)} and {len(right)}")
-    gap = left.mean(axis=0) - right.mean(axis=0)
-    low, high = _crossed(gap, codes, [left - right] if same_trainings else [left, right], pseudo=(1.0, -1.0))
-    estimate = float(gap.mean())
-    method = "paired over clips, " + _method(min(len(left), len(right)))
-    return Interval(estimate, min(estimate, max(-1.0, low)), max(estimate, min(1.0, high)), method)
+    return paired_differences([(a, b, groups)], same_trainings=same_trainings)[0]
 
 
-def _crossed(
-    values: Floats, codes: NDArray[np.intp], sides: list[Floats], pseudo: tuple[float, ...]
-) -> tuple[float, float]:
-    """Interval of the mean of `values` (clips,), the seeds' means of `sides`, each (seeds, clips); see `bootstrap`."""
-    luck = [_new_luck(side, codes) for side in sides]
-    seeds = [_seed_variance(side, floor) for side, floor in zip(sides, luck, strict=True)]
-    spread = _group_variance(values - values.mean(), codes)
-    clips = max(0.0, spread - sum(luck))
-    keep = np.sqrt(clips / spread) if spread > 0 else 1.0
-    shift, deviations = _clip_draws(values, codes, pseudo)
-    noise = np.random.default_rng([RANDOM_SEED, 1]).normal(scale=np.sqrt(sum(seeds)), size=RESAMPLES)
-    parts = [(part, len(side) - 1) for part, side in zip(seeds, sides, strict=True)] + [(clips, int(codes.max()))]
-    centre = values.mean() + keep**2 * shift
-    low, high = np.quantile(keep * deviations + noise, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
-    stretch = _stretch(parts)
-    return float(centre + stretch * low), float(centre + stretch * high)
-
-
-def _stretch(parts: list[tuple[float, int]]) -> float:
-    """Student's t over the normal quantile for a sum of (variance, degrees of freedom), after Satterthwaite (1946)."""
-    total, rough = sum(part for part, _ in parts), sum(part**2 / max(1, freedom) for part, freedom in parts)
-    freedom = total**2 / rough if rough > 0 else np.inf
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom) / stats.norm.ppf(0.5 + CONFIDENCE / 2))
-
-
-def _clip_draws(values: Floats, codes: NDArray[np.intp], pseudo: tuple[float, ...]) -> tuple[float, Floats]:
-    """How far groups of the values `pseudo` move the mean, and (RESAMPLES,) deviations from it over drawn groups."""
-    sums, sizes = np.bincount(codes, values), np.bincount(codes).astype(float)
-    typical = sizes.mean()
-    sums = np.append(sums, typical * np.array(pseudo))
-    sizes = np.append(sizes, np.full(len(pseudo), typical))
-    draws = np.concatenate([sums[pick].sum(axis=1) / sizes[pick].sum(axis=1) for pick in _resampled(sums.size)])
-    centre = sums.sum() / sizes.sum()
-    return float(centre - values.mean()), np.asarray(draws - centre)
-
-
-def _resampled(groups: int) -> Iterator[NDArray[np.int64]]:
-    """RESAMPLES rows of `groups` indices drawn with replacement, a block of rows at a time."""
-    generator = np.random.default_rng([RANDOM_SEED, 0])
-    rows = max(1, _CHUNK // groups)
-    for start in range(0, RESAMPLES, rows):
-        yield generator.integers(groups, size=(min(rows, RESAMPLES - start), groups))
-
-
-def _seed_variance(side: Floats, floor: float) -> float:
-    """Variance of the mean accuracy of S trainings (MS_seed); 0 for one training, which cannot show it."""
-    return max(floor, float(side.mean(axis=1).var(ddof=1)) / len(side)) if len(side) > 1 else 0.0
-
-
-def _new_luck(side: Floats, codes: NDArray[np.intp]) -> float:
-    """Variance of the mean from the luck a clip has anew in each training (MS_both); 0 for one, which hides it."""
-    count = len(side)
-    if count == 1:
-        return 0.0
-    rest = side - side.mean(axis=0) - side.mean(axis=1, keepdims=True) + side.mean()
-    return sum(_group_variance(row, codes) for row in rest) / (count * (count - 1))
-
-
-def _group_variance(deviations: Floats, codes: NDArray[np.intp]) -> float:
-    """Variance of the mean of clips when whole groups are drawn, from deviations (clips,) with mean 0."""
-    sums = np.bincount(codes, deviations)
-    return float((sums**2).sum() * sums.size / max(1, sums.size - 1) / deviations.size**2)
+def paired_differences(
+    tested: Iterable[tuple[ArrayLike, ArrayLike, ArrayLike]], *, same_trainings: bool = False
+) -> list[Interval]:
+    """The `paired_difference` of each a, b and groups, to the last bit; many at once take far less time."""
+    gaps, spreads, methods = [], [], []
+    for a, b, groups in tested:
+        (left, codes), (right, _) = _trainings(a, groups), _trainings(b, groups)
+        if same_trainings and left.shape != right.shape:
+            raise InputError(f"same trainings need as many seeds on both sides, got {len(left)} and {len(right)}")
+        gap = left.mean(axis=0) - right.mean(axis=0)
+        gaps.append(float(gap.mean()))
+        spreads.append(spread_of(gap, codes, [left - right] if same_trainings else [left, right], pseudo=(1.0, -1.0)))
+        methods.append("paired over clips, " + _method(min(len(left), len(right))))
+    return [
+        Interval(gap, min(gap, max(-1.0, low)), max(gap, min(1.0, high)), method)
+        for gap, method, (low, high) in zip(gaps, methods, crossed(spreads), strict=True)
+    ]
 
 
 def _method(seeds: int) -> str:
@@ -195,16 +149,24 @@ def topk_correct(log_probabilities: ArrayLike, labels: ArrayLike, k: int) -> Boo
     A class that ties with the label counts against it, and a row with a NaN is wrong: a collapsed network gets no
     points for answering the same to everything. Raises InputError for k < 1 or labels outside 0..classes-1.
     """
+    if k < 1:
+        raise InputError(f"top-k with k = {k}; k must be 1 or more")
+    return np.asarray(rivals(log_probabilities, labels) < k)
+
+
+def rivals(log_probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
+    """int64 (n,): how many other classes are as probable as the label, or more; more than there are where one is NaN.
+
+    Raises InputError for labels outside 0..classes-1.
+    """
     scores, truth = np.asarray(log_probabilities, dtype=np.float64), np.asarray(labels)
     if scores.ndim != 2 or truth.shape != scores.shape[:1]:
         raise InputError(f"log-probabilities {scores.shape} and labels {truth.shape} must be (n, classes) and (n,)")
-    if k < 1:
-        raise InputError(f"top-k with k = {k}; k must be 1 or more")
     if truth.size and not (truth.min() >= 0 and truth.max() < scores.shape[1]):
         raise InputError(f"labels run from {truth.min()} to {truth.max()}; they must be 0 to {scores.shape[1] - 1}")
     own = np.take_along_axis(scores, truth[:, None].astype(np.intp), axis=1)
-    rivals = (scores >= own).sum(axis=1) - 1
-    return np.asarray((rivals < k) & ~np.isnan(scores).any(axis=1))
+    count = (scores >= own).sum(axis=1) - 1
+    return np.where(np.isnan(scores).any(axis=1), np.iinfo(np.int64).max, count)
 
 
 def balanced(right: ArrayLike, labels: ArrayLike) -> float:
@@ -269,6 +231,12 @@ class Component:
     freedom: int
 
 
+def geometric_mean(medians: ArrayLike) -> float:
+    """The estimate of `geometric_mean_interval`."""
+    values = _positive(medians)
+    return float(values[0]) if values.size == 1 else float(np.exp(float(np.log(values).mean())))
+
+
 def geometric_mean_interval(medians: ArrayLike, drift: Component | None = None) -> Interval:
     """Geometric mean of one median a process, with Student's t interval on their logarithms.
 
@@ -284,7 +252,7 @@ def geometric_mean_interval(medians: ArrayLike, drift: Component | None = None) 
         return Interval(float(values[0]), np.nan, np.nan, "1 process, no interval")
     parts = [(float(logs.var(ddof=1)) / logs.size, logs.size - 1)]
     parts += [(drift.variance, drift.freedom)] if drift else []
-    half = _stretch(parts) * float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * np.sqrt(sum(part for part, _ in parts))
+    half = stretch(parts) * NORMAL * np.sqrt(sum(part for part, _ in parts))
     low, estimate, high = (float(np.exp(value)) for value in (centre - half, centre, centre + half))
     added = ", with the machine's drift between sittings" if drift else ""
     return Interval(estimate, low, high, f"geometric mean of {logs.size} processes, Student t on logarithms{added}")
@@ -301,7 +269,7 @@ def ratio_interval(medians: ArrayLike, base: ArrayLike, drift: Component | None 
         raise InputError("a ratio's interval needs at least two processes on each side")
     parts = [(float(each.var(ddof=1)) / each.size, each.size - 1) for each in logs]
     parts += [(2 * drift.variance, drift.freedom)] if drift else []
-    half = _stretch(parts) * float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * np.sqrt(sum(part for part, _ in parts))
+    half = stretch(parts) * NORMAL * np.sqrt(sum(part for part, _ in parts))
     centre = float(logs[0].mean() - logs[1].mean())
     low, estimate, high = (float(np.exp(value)) for value in (centre - half, centre, centre + half))
     return Interval(estimate, low, high, "ratio of geometric means over processes, Welch t on logarithms")

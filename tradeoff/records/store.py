@@ -22,7 +22,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from tradeoff.errors import InputError
+from tradeoff.records.arrays import read_npz
 from tradeoff.records.keys import FOLDERS, Key, Kind
 
 SCHEMA = 1
@@ -90,8 +91,19 @@ class Store:
 
     def records(self, kind: Kind) -> Iterator[Record]:
         """Every record of a kind, in the order of their keys."""
-        for path in sorted((self.root / kind).glob("*.json")):
-            yield read_record(path)
+        for name in sorted(self._names(kind)):
+            yield read_record(self.root / kind / name)
+
+    def present(self, kind: Kind) -> set[str]:
+        """The keys of every record of a kind: `has` of many at once."""
+        return {name.removesuffix(".json") for name in self._names(kind)}
+
+    def _names(self, kind: Kind) -> list[str]:
+        try:
+            with os.scandir(self.root / kind) as entries:
+                return [entry.name for entry in entries if entry.name.endswith(".json")]
+        except FileNotFoundError:
+            return []
 
     def write(
         self,
@@ -117,8 +129,8 @@ class Store:
         _link(self.root / key.kind / name, content)
         return name
 
-    def read_arrays(self, record: Record) -> dict[str, np.ndarray]:
-        """The arrays that were measured with a record."""
+    def read_arrays(self, record: Record, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """The arrays that were measured with a record, or those of these names."""
         path = self.root / record.kind / str(record.arrays)
         remedy = "restore it, or delete its record to measure again"
         try:
@@ -127,8 +139,7 @@ class Store:
             raise InputError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
         if _content_digest(content) != path.suffixes[-2].removeprefix("."):
             raise InputError(f"{path} is damaged, its content is not what its name says: {remedy}")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return dict(arrays)
+        return read_npz(content, names)
 
     def write_attempt(
         self,

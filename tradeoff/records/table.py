@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,21 +16,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tradeoff.digest import digest
 from tradeoff.errors import InputError
+from tradeoff.records.accuracy import Accuracy, add_intervals
 from tradeoff.records.keys import KINDS
 from tradeoff.records.latency import machine_drift, timed_columns
 from tradeoff.records.published import Facts, facts_of
-from tradeoff.records.statistics import (
-    Component,
-    balanced,
-    bootstrap,
-    class_ratio,
-    topk_correct,
-    wilson,
-)
+from tradeoff.records.statistics import Component
 from tradeoff.records.store import Record, Store, find_records
-from tradeoff.records.views import view_words
 from tradeoff.variants import Variant
 
 COLUMNS = (
@@ -112,20 +106,43 @@ def load_results(path: str | Path, sweep: str | None = None) -> pd.DataFrame:
 
 def load_table(path: str | Path, sweep: str | None = None) -> Table:
     """The joined table with what its accuracies were computed from."""
+    with _no_collector():
+        return _load(path, sweep)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Records are kept until their table is made: to look through ever more of them for garbage takes a seventh of the
+    time and finds none."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def _load(path: str | Path, sweep: str | None) -> Table:
     store = Store(records_folder(Path(path)))
-    keys = _sweep_keys(store, sweep) if sweep else None
+    sweeps = store.sweeps()
+    keys = _sweep_keys(store, sweeps, sweep) if sweep else None
     everything = {kind: list(store.records(kind)) for kind in KINDS}
     records = {kind: [r for r in found if keys is None or r.key in keys] for kind, found in everything.items()}
     recipes = _recipes(everything["accuracy"])
     # Of one network counted in two ways the newest count is shown.
     costs = {_identity(record): record for record in _oldest_first(records["cost"])}
     trainings = {record.key: record for record in everything["training"]}
-    groups = _grouped(records["accuracy"], _accuracy_protocol)
-    accuracies = [_Accuracy(store, group, recipes, trainings) for group in groups]
+    tested = defaultdict(list)
+    for identity, group in _grouped(records["accuracy"], _accuracy_protocol):
+        tested[identity].append(Accuracy(store, group, recipes, trainings))
+    add_intervals([each for several in tested.values() for each in several])
     drift = machine_drift(everything["latency"])
-    latencies = [_latency_columns(group, drift) for group in _grouped(records["latency"], _latency_protocol)]
-    facts = facts_of(store.sweeps()[sweep].get("published", [])) if sweep else {}
-    return _join(costs, accuracies, latencies, _order(store, sweep), facts)
+    timed = defaultdict(list)
+    for identity, group in _grouped(records["latency"], _latency_protocol):
+        timed[identity].append(_latency_columns(group, drift))
+    facts = facts_of(sweeps[sweep].get("published", [])) if sweep else {}
+    return _join(costs, tested, timed, _order(sweeps, sweep), facts)
 
 
 def records_folder(path: Path) -> Path:
@@ -136,17 +153,18 @@ def records_folder(path: Path) -> Path:
     raise InputError(f"results folder {path} {problem}: run tradeoff sweep first, or name another with --results")
 
 
-def _sweep_keys(store: Store, sweep: str) -> set[str]:
-    sweeps = store.sweeps()
+Sweeps = Mapping[str, Mapping[str, Any]]
+
+
+def _sweep_keys(store: Store, sweeps: Sweeps, sweep: str) -> set[str]:
     if sweep not in sweeps:
         known = ", ".join(sweeps) or "no sweep yet"
         raise InputError(f"sweep {sweep!r} was not run into {store.root}: it holds {known}")
     return {key for keys in sweeps[sweep]["keys"].values() for key in keys}
 
 
-def _order(store: Store, sweep: str | None) -> dict[str, int]:
+def _order(sweeps: Sweeps, sweep: str | None) -> dict[str, int]:
     """The place of each cost key in its sweep's file, so that a table keeps the order that its author chose."""
-    sweeps = store.sweeps()
     chosen = [sweeps[sweep]] if sweep else list(sweeps.values())
     keys = [key for each in chosen for key in each["keys"].get("cost", [])]
     return {key: place for place, key in reversed(list(enumerate(keys)))}
@@ -165,11 +183,12 @@ def _identity(record: Record) -> Identity:
     return json.dumps(record.about["variant"], sort_keys=True), record.about["clip"]
 
 
-def _grouped(records: Iterable[Record], protocol: Any) -> Iterator[list[Record]]:
-    groups: dict[str, list[Record]] = defaultdict(list)
+def _grouped(records: Iterable[Record], protocol: Any) -> Iterator[tuple[Identity, list[Record]]]:
+    groups: dict[tuple[Identity, str], list[Record]] = defaultdict(list)
     for record in records:
-        groups[digest([*_identity(record), protocol(record)])].append(record)
-    yield from groups.values()
+        groups[_identity(record), json.dumps(protocol(record), sort_keys=True)].append(record)
+    for (identity, _), group in groups.items():
+        yield identity, group
 
 
 def _accuracy_protocol(record: Record) -> Any:
@@ -187,96 +206,7 @@ def _latency_protocol(record: Record) -> Any:
     return {key: value for key, value in record.depends_on.items() if key not in ("replicate", "throughput")}
 
 
-class _Accuracy:
-    """The accuracies of one variant under one protocol: all seeds, each with the held-out clips of all folds."""
-
-    def __init__(
-        self, store: Store, records: list[Record], recipes: Mapping[str, str], trainings: Mapping[str, Record]
-    ) -> None:
-        self.recipe = recipes[records[0].about["recipe_key"]]
-        self.identity = _identity(records[0])
-        seeds = _complete_seeds(records)
-        chosen = [record for group in seeds for record in group]
-        trained = [trainings.get(record.depends_on.get("training", "")) for record in chosen]
-        self.start = float(np.mean([_start_distance(each) if each else np.nan for each in trained]))
-        self.unreadable = _unreadable(seeds[0], trained[0])
-        arrays = [[store.read_arrays(record) for record in group] for group in seeds]
-        self.correct = np.stack([_joined(group, 1) for group in arrays])
-        self.labels = np.concatenate([each["labels"] for each in arrays[0]]).astype(np.int64)
-        self.groups = np.concatenate([each["groups"] for each in arrays[0]]).astype(np.int64)
-        self.columns = self._columns(chosen, seeds, float(np.mean([_joined(group, 5).mean() for group in arrays])))
-
-    def _columns(self, records: list[Record], seeds: list[list[Record]], top5: float) -> dict[str, Any]:
-        interval = wilson(self.correct[0], self.groups) if len(seeds) == 1 else bootstrap(self.correct, self.groups)
-        about, view = records[0].about, records[0].about["view"]
-        return {
-            "data": about["data"],
-            "data_digest": records[0].depends_on["data"],
-            "recipe": self.recipe,
-            "recipe_key": about["recipe_key"],
-            "start_distance": self.start,
-            "view": view_words(view),
-            "order": about["order"],
-            "seeds": len(seeds),
-            "folds": len(seeds[0]),
-            "test_clips": self.correct.shape[1],
-            "unreadable": self.unreadable,
-            "top1": interval.estimate,
-            "top1_low": interval.low,
-            "top1_high": interval.high,
-            "top5": top5,
-            "balanced_top1": float(np.mean([balanced(right, self.labels) for right in self.correct])),
-            "class_ratio": class_ratio(self.labels),
-            "view_top1": _view_top1(records),
-            "interval": interval.method + ("; one training, nothing about others" if len(records) == 1 else ""),
-        }
-
-
-def _unreadable(folds: list[Record], trained: Record | None) -> int:
-    """Videos that one seed goes without; a fold's record of stored clips counts those of the whole data set.
-
-    Of whole videos the tests count their own, which of several folds are all; what a single one was `trained` without
-    comes on top.
-    """
-    first = folds[0].measured
-    if "missing" not in first:
-        return int(first["unreadable"])
-    missing = int(first["missing"])
-    lost = sum(int(each.measured["unreadable"]) - missing for each in folds)
-    if trained is not None and len(folds) == 1:
-        lost += int(trained.measured.get("unreadable", missing)) - missing
-    return missing + lost
-
-
-def _view_top1(records: list[Record]) -> float:
-    """The mean over all clips, of folds of any size; NaN where clips have one view."""
-    shares = [record.measured.get("view_top1", np.nan) for record in records]
-    return float(np.average(shares, weights=[record.measured.get("clips", 1) for record in records]))
-
-
-def _complete_seeds(records: list[Record]) -> list[list[Record]]:
-    """The records of each seed in the order of their folds; a seed without just the folds of the fullest one waits."""
-    by_seed: dict[Any, dict[int, Record]] = defaultdict(dict)
-    for record in records:
-        by_seed[record.about["seed"]][record.about["fold"]] = record
-    fullest = max((tuple(sorted(folds)) for folds in by_seed.values()), key=len)
-    seeds = sorted(by_seed, key=lambda seed: (seed is None, seed))
-    return [[by_seed[seed][fold] for fold in fullest] for seed in seeds if set(by_seed[seed]) == set(fullest)]
-
-
-def _joined(folds: Collection[Mapping[str, Any]], k: int) -> NDArray[np.bool_]:
-    """bool (clips,): was the label among the k most probable, over the clips of all folds."""
-    return np.concatenate([topk_correct(each["log_probabilities"], each["labels"], k) for each in folds])
-
-
-def _start_distance(training: Record) -> float:
-    """At the end of the trunk, where a network was derived and the distance was taken; else NaN."""
-    distances = training.measured.get("start", {}).get("distances", {})
-    stages = [stage for stage in distances if stage != "logits"]
-    return float(distances[stages[-1]]) if stages else np.nan
-
-
-def _latency_columns(records: list[Record], drift: Component | None) -> tuple[Identity, dict[str, Any]]:
+def _latency_columns(records: list[Record], drift: Component | None) -> dict[str, Any]:
     first = records[0].depends_on
     # A process that was timed again, for other batch sizes, counts once.
     records = list({record.depends_on["replicate"]: record for record in _oldest_first(records)}.values())
@@ -289,29 +219,27 @@ def _latency_columns(records: list[Record], drift: Component | None) -> tuple[Id
         "processes": len(timed),
         "latency_outcome": "" if timed else records[0].measured["outcome"],
     }
-    return _identity(records[0]), columns | (timed_columns(timed, drift) if timed else {})
+    return columns | (timed_columns(timed, drift) if timed else {})
 
 
 def _join(
     costs: Mapping[Identity, Record],
-    accuracies: list[_Accuracy],
-    latencies: list[tuple[Identity, dict[str, Any]]],
+    accuracies: Mapping[Identity, list[Accuracy]],
+    latencies: Mapping[Identity, list[dict[str, Any]]],
     order: Mapping[str, int],
     facts: Facts,
 ) -> Table:
     """Every accuracy of a variant with every latency of it, and what has no counterpart once."""
-    rows: list[tuple[int, dict[str, Any], _Accuracy | None]] = []
-    identities = {*costs, *(each.identity for each in accuracies), *(identity for identity, _ in latencies)}
-    for identity in sorted(identities):
+    rows: list[tuple[int, dict[str, Any], Accuracy | None]] = []
+    for identity in sorted({*costs, *accuracies, *latencies}):
         cost = costs.get(identity)
         place = order.get(cost.key, len(order)) if cost else len(order)
         shared = _variant_columns(identity) | (dict(cost.measured) if cost else {})
-        own = [each for each in accuracies if each.identity == identity]
-        timed = [columns for owner, columns in latencies if owner == identity]
-        for accuracy, latency in itertools.product(own or (None,), timed or ({},)):
-            tested = accuracy.columns if accuracy else {}
-            stated = dict(facts.get((identity[0], tested.get("order", "normal")), {}))
-            rows.append((place, shared | stated | tested | latency, accuracy))
+        own, timed = accuracies.get(identity, [None]), latencies.get(identity, [{}])
+        for accuracy, latency in itertools.product(own, timed):
+            columns = accuracy.columns if accuracy else {}
+            stated = dict(facts.get((identity[0], columns.get("order", "normal")), {}))
+            rows.append((place, shared | stated | columns | latency, accuracy))
     rows.sort(key=lambda row: (row[0], row[1]["units"], str(row[1].get("data")), str(row[1].get("order"))))
     frame = pd.DataFrame([row for _, row, _ in rows], columns=list(COLUMNS))
     return Table(frame, {i: (each.correct, each.groups) for i, (_, _, each) in enumerate(rows) if each})

@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 
 FRONTIER = "#E3D9A6"
 _FRONTIER_ID = "frontier"
+_MOST_NAMED = 60  # points above which only those on the frontier have a name and an interval
 _MOST_SETTINGS = 8  # points above which a second line at each is no longer legible
 
 
@@ -60,6 +61,8 @@ def pareto_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> F
         raise InputError(f"nothing to draw for {title!r}: no row has both a top-1 accuracy and a cost")
     missing = [f"{panel.short} was not measured." for panel in PANELS if panel not in panels]
     notes = [*protocol, *(note for note in missing if note not in protocol)]
+    if len(shown) > _MOST_NAMED:
+        notes.append(f"Of {len(shown)} points only those on a frontier have a name and intervals here.")
     figure, axes = canvas(len(panels), title, notes, _legend(shown))
     for axis, panel in zip(axes, panels, strict=True):
         _draw_panel(axis, panel, shown[shown[panel.column].notna()])
@@ -82,8 +85,21 @@ def _draw_panel(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
         style = "-" if curve.heavy == "Top" else ":"
         cost, accuracy = _positions(panel, members)
         axis.plot(cost, accuracy, style, color=COLOURS[curve.kind], linewidth=1.5, zorder=3)
+    if len(rows) > _MOST_NAMED:
+        _draw_crowd(axis, panel, rows[~on])
+        rows, on = rows[on], on[on]
     for position, row in enumerate(rows.itertuples()):
         _draw_point(axis, panel, row, bool(on[position]))
+
+
+def _draw_crowd(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
+    """Points too many to tell apart: small and faint, those of a kind at once."""
+    styles = [_marker(units, gated) for units, gated in zip(rows["units"], rows["gating"], strict=True)]
+    kinds = pd.Series([str(style) for style in styles], index=rows.index, dtype=object)
+    for style in {str(style): style for style in styles}.values():
+        x, y = _positions(panel, rows[kinds == str(style)])
+        small = style | {"markersize": 3.2, "markeredgewidth": 0.7}
+        axis.plot(x, y, linestyle="none", zorder=2, alpha=0.45, **small)
 
 
 def _positions(panel: Panel, rows: pd.DataFrame) -> tuple[Floats, Floats]:
@@ -207,14 +223,17 @@ def point_names(table: pd.DataFrame) -> list[str]:
 def _label_points(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     """Writes each point's name beside it, clear of every other name and, where there is room, of points and lines."""
     x, y = _positions(panel, rows)
+    named = frontier(x, y) if len(rows) > _MOST_NAMED else np.ones(len(rows), dtype=bool)
     texts = [
         axis.text(0, 0, name, fontsize=8.5 if name[:1].isdigit() else 9, color=COLOURS[kind_of(units)], ha="center",
                   va="center_baseline", fontweight="normal" if name[:1].isdigit() else "bold", zorder=6, gid=LABEL_ID,
                   parse_math=False)
-        for name, units in zip(_names_in(panel, rows), rows.units, strict=True)
+        for name, units in zip(np.array(_names_in(panel, rows))[named], rows.units[named], strict=True)
     ]  # fmt: skip
-    anchors = axis.transData.transform(np.c_[x, y])
+    points = axis.transData.transform(np.c_[x, y])
+    anchors, crowd = points[named], points[~named]
     ink, weights = _ink(axis, anchors)
+    ink, weights = np.concatenate([ink, crowd]), np.r_[weights, np.full(len(crowd), 20.0)]
     gap = 6.5 * DPI / 72
     boxes = place(anchors, _sizes(texts), ink, weights, _bounds(axis), gap)
     for text, anchor, box in zip(texts, anchors, boxes, strict=True):
@@ -261,7 +280,7 @@ def _strokes(axis: Axes) -> Iterator[tuple[Floats, float]]:
     """Every curve and error bar on the axes as corners in pixels, with the cost of covering a dot of it."""
     for line in axis.get_lines():
         corners = axis.transData.transform(line.get_xydata())
-        if len(corners) > 1:
+        if len(corners) > 1 and line.get_linestyle() != "None":
             yield corners, 1.5 if line.get_gid() == _FRONTIER_ID else 4.0
     for bars in axis.collections:
         for path in bars.get_paths():

@@ -81,8 +81,9 @@ def _outside(boxes: Floats, bounds: tuple[float, float, float, float]) -> Floats
 
 def _covered(boxes: Floats, ink: Floats, weights: Floats) -> Floats:
     """The weight of ink under each box: (candidates,)."""
-    x, y = ink[None, :, 0], ink[None, :, 1]
     low, high = boxes[:, None, :2] - PADDING, boxes[:, None, 2:] + PADDING
+    near = ((ink >= low.min(axis=(0, 1))) & (ink <= high.max(axis=(0, 1)))).all(axis=1)
+    x, y, weights = ink[None, near, 0], ink[None, near, 1], weights[near]
     under = (x >= low[..., 0]) & (x <= high[..., 0]) & (y >= low[..., 1]) & (y <= high[..., 1])
     return np.asarray(under @ weights)
 

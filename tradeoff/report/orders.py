@@ -15,9 +15,19 @@ from tradeoff.report.canvas import INK, LABEL_ID, accuracy_limits, canvas
 from tradeoff.report.curves import COLOURS, kind_of
 from tradeoff.report.labels import wrapped
 
+_MOST_SIDE_BY_SIDE = 40  # variants, an inch and a half each
+_KINDS = {
+    "flat": "2D",
+    "full": "full 3D",
+    "separable": "separable 3D",
+    "mixed": "full and separable",
+    "other": "other families",
+}
+
 
 def order_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> Figure:
-    """Top-1 with frames in normal and in reversed order, side by side for each variant.
+    """Top-1 with frames in normal and in reversed order, side by side for each variant; of very many variants, one
+    against the other.
 
     The rows differ in nothing but variant and `order`. Raises InputError if either order is missing.
     """
@@ -25,6 +35,8 @@ def order_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> Fi
     if any(rows.empty for rows in orders.values()):
         raise InputError(f"{title!r} needs accuracies in normal and in reversed order; one is missing")
     variants = list(dict.fromkeys(table["variant"]))
+    if len(variants) > _MOST_SIDE_BY_SIDE:
+        return _crowd_figure(orders, title, protocol)
     handles = [
         Line2D([], [], linestyle="none", label=f"{order} frames", **_order_marker(INK, order)) for order in orders
     ]
@@ -38,6 +50,27 @@ def order_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> Fi
     axis.set_ylim(0 if low < 40 else low, high)
     axis.set_ylabel("Top-1 accuracy (%)")
     axis.grid(False, axis="x")
+    return figure
+
+
+def _crowd_figure(orders: dict[str, pd.DataFrame], title: str, protocol: Sequence[str]) -> Figure:
+    """A point a variant and width: below the line, a network does worse on frames in reversed order."""
+    pairs = orders["normal"].merge(orders["reversed"], on=["variant", "width"], suffixes=("", "_reversed"))
+    kinds = pairs["units"].map(kind_of)
+    handles = [
+        Line2D([], [], linestyle="none", marker="o", markersize=4, color=COLOURS[kind], label=_KINDS[kind])
+        for kind in kinds.unique()
+    ]
+    figure, (axis,) = canvas(1, title, protocol, handles, panel_width=6.0, panel_height=5.0)
+    axis.axline((0, 0), slope=1, color="#999999", linewidth=0.8)
+    for kind in kinds.unique():
+        own = pairs[kinds == kind]
+        axis.plot(100 * own["top1"], 100 * own["top1_reversed"], "o", markersize=4, alpha=0.5, color=COLOURS[kind])
+    low, high = accuracy_limits(pd.concat(orders.values()))
+    axis.set_xlim(low, high)
+    axis.set_ylim(low, high)
+    axis.set_xlabel("Top-1 accuracy on frames in normal order (%)")
+    axis.set_ylabel("in reversed order (%)")
     return figure
 
 

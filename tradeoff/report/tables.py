@@ -15,7 +15,7 @@ import rich.text
 from numpy.typing import NDArray
 
 from tradeoff.errors import InputError
-from tradeoff.records.statistics import Interval, paired_difference
+from tradeoff.records.statistics import Interval, paired_differences
 from tradeoff.report.frontier import COSTS, frontier_marks
 from tradeoff.report.labels import wrapped
 from tradeoff.report.protocols import (
@@ -259,17 +259,15 @@ def differences(table: pd.DataFrame, accuracies: Accuracies, base: str | None = 
         return []
     chosen = _base_row(names, base)
     right, groups = accuracies[chosen]
-    found = []
-    for index in known:
-        if index != chosen:
-            own, own_groups = accuracies[index]
-            if not np.array_equal(groups, own_groups):
-                raise InputError(
-                    f"{names[index]} and {names[chosen]} were tested on different clips; no paired difference"
-                )
-            interval = paired_difference(own, right, groups)
-            found.append(Difference(names[index], names[chosen], interval, verdict(interval)))
-    return found
+    others = [index for index in known if index != chosen]
+    for index in others:
+        if not np.array_equal(groups, accuracies[index][1]):
+            raise InputError(f"{names[index]} and {names[chosen]} were tested on different clips; no paired difference")
+    found = paired_differences((accuracies[index][0], right, groups) for index in others)
+    return [
+        Difference(names[index], names[chosen], interval, verdict(interval))
+        for index, interval in zip(others, found, strict=True)
+    ]
 
 
 def _base_row(names: Mapping[Any, str], base: str | None) -> Any:
@@ -282,15 +280,22 @@ def _base_row(names: Mapping[Any, str], base: str | None) -> Any:
 
 def order_differences(table: pd.DataFrame, accuracies: Accuracies) -> list[Difference]:
     """For each variant that has both orders, top-1 on reversed frames minus normal, from the same trainings."""
-    found = []
-    for (variant, _), rows in table.groupby(["variant", "width"], sort=False, dropna=False):
-        pick = {order: [i for i in group.index if i in accuracies] for order, group in rows.groupby("order")}
-        if pick.get("normal") and pick.get("reversed"):
-            (normal, groups), (reverse, _) = accuracies[pick["normal"][0]], accuracies[pick["reversed"][0]]
-            paired = normal.shape == reverse.shape
-            interval = paired_difference(reverse, normal, groups, same_trainings=paired)
-            found.append(Difference(f"{variant}, reversed", f"{variant}, normal", interval, verdict(interval)))
-    return found
+    picked: dict[tuple[str, float], dict[str, Any]] = {}
+    columns = table[["variant", "width", "order"]].fillna({"width": 0.0})
+    for index, variant, width, order in columns.itertuples(name=None):
+        of = picked.setdefault((variant, width), {})
+        if index in accuracies:
+            of.setdefault(order, index)
+    pairs = {key: (of["normal"], of["reversed"]) for key, of in picked.items() if {"normal", "reversed"} <= of.keys()}
+    found: dict[tuple[str, float], Interval] = {}
+    for paired in (True, False):
+        tested = {
+            key: (accuracies[reverse][0], *accuracies[normal])
+            for key, (normal, reverse) in pairs.items()
+            if (accuracies[normal][0].shape == accuracies[reverse][0].shape) == paired
+        }
+        found |= zip(tested, paired_differences(tested.values(), same_trainings=paired), strict=True)
+    return [Difference(f"{key[0]}, reversed", f"{key[0]}, normal", found[key], verdict(found[key])) for key in pairs]
 
 
 def differences_table(found: Sequence[Difference]) -> pd.DataFrame:

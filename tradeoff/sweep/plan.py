@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,6 @@ from tradeoff.measure.environment import machine, source_digest
 from tradeoff.measure.latency import resolve_threads
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.runtimes import combinations
-from tradeoff.networks import build
 from tradeoff.precision import resolve_precision
 from tradeoff.records.keys import (
     KINDS,
@@ -35,13 +34,17 @@ from tradeoff.records.keys import (
 )
 from tradeoff.records.store import Store
 from tradeoff.sweep.file import Sweep
-from tradeoff.training.batches import Order, Shares
+from tradeoff.sweep.refusals import (
+    refuse_other_labels,
+    refuse_uneven_shares,
+    refuse_unprobed,
+    refuse_untrained_heads,
+)
+from tradeoff.training.batches import Order
 from tradeoff.training.evaluate import VIEW
-from tradeoff.training.frozen import freeze_trunk
 from tradeoff.training.processes import check_devices, current, join
 from tradeoff.training.recipe import Recipe
 from tradeoff.variants import Variant
-from tradeoff.variants.custom import CustomVariant
 from tradeoff.weights.checkpoints import Weights, open_weights
 from tradeoff.weights.derive import METHOD
 from tradeoff.weights.matching import match, named_by
@@ -118,8 +121,8 @@ class Plan:
             return self.sweep.chosen(self.classes)
         matched = [self._planned(name) for name in self.sweep.names]
         if self.sweep.train is None and self.description is not None:
-            _refuse_untrained_heads(self.weights, matched)
-            _refuse_other_labels(self.weights, self.description)
+            refuse_untrained_heads(self.weights, matched)
+            refuse_other_labels(self.weights, self.description)
         return list(dict.fromkeys(matched))
 
     def _planned(self, name: str) -> Variant:
@@ -264,9 +267,12 @@ class Plan:
 
     def missing(self, store: Store, kinds: tuple[Kind, ...] = KINDS) -> list[Measurement]:
         """What is to be measured: not recorded yet, or a training whose checkpoint an accuracy needs again."""
-        open_ = [each for each in self.measurements if each.key.kind in kinds and not store.has(each.key)]
-        needed = {each.training.digest for each in open_ if each.training and not self.checkpoint(store, each.training)}
-        ids = {each.key.digest for each in open_} | needed
+        present = {kind: store.present(kind) for kind in kinds}
+        wanted = [each for each in self.measurements if each.key.kind in kinds]
+        open_ = [each for each in wanted if each.key.digest not in present[each.key.kind]]
+        needed = {each.training.digest: each.training for each in open_ if each.training}
+        gone = {digest for digest, training in needed.items() if not self.checkpoint(store, training)}
+        ids = {each.key.digest for each in open_} | gone
         return [each for each in self.measurements if each.key.digest in ids]
 
     def checkpoint(self, store: Store, training: Key) -> Path | None:
@@ -278,7 +284,10 @@ class Plan:
 
     def keys(self) -> dict[str, list[str]]:
         """Every key of the sweep by kind, for its entry in the results folder."""
-        return {kind: [each.key.digest for each in self.measurements if each.key.kind == kind] for kind in KINDS}
+        found: dict[str, list[str]] = {kind: [] for kind in KINDS}
+        for each in self.measurements:
+            found[each.key.kind].append(each.key.digest)
+        return found
 
     def _folds(self) -> tuple[int, ...]:
         assert self.description is not None
@@ -368,9 +377,11 @@ def make_plan(sweep: Sweep, device: torch.device, cache: Path | None = None, has
     for variant in plan.variants:
         variant.check_clip(sweep.shape.frames, sweep.shape.height, sweep.shape.width)
     plan.keys()  # enumerates, and so finds folds and knobs that do not exist
-    _check_shares(plan)
-    if description and sweep.train and sweep.train.trainable == "head":
-        _refuse_unprobed(plan.variants)
+    if description and sweep.train:
+        folds = dict.fromkeys(each.fold for each in plan.measurements if each.key.kind == "training")
+        refuse_uneven_shares(sweep.train, description, folds, plan.processes)
+        if sweep.train.trainable == "head":
+            refuse_unprobed(plan.variants)
     return plan
 
 
@@ -396,50 +407,8 @@ def _processes(sweep: Sweep, device: torch.device) -> int:
     return max(here, sweep.together)
 
 
-def _check_shares(plan: Plan) -> None:
-    """Raises InputError where a step's clips cannot be divided among the processes and micro-batches."""
-    if plan.sweep.train is None or plan.description is None:
-        return
-    for training in (each for each in plan.measurements if each.key.kind == "training"):
-        clips = plan.description.split_sizes(training.fold)[0]
-        shares = Shares(plan.sweep.train.accumulate, plan.processes)
-        shares.of(min(plan.sweep.train.batch, clips))
-
-
 def _open_weights(sweep: Sweep, description: Description | None) -> Weights | None:
     """The weights, read once; bare ones are of the first variant, and the others have to fit them too."""
     if sweep.weights is None or description is None:
         return None
     return open_weights(sweep.weights, sweep.chosen(len(description.classes))[0])
-
-
-def _refuse_unprobed(variants: Sequence[Variant]) -> None:
-    """A probe trains a linear last layer, which a network of the user's own may lack."""
-    for variant in variants:
-        if isinstance(variant, CustomVariant):
-            try:
-                with torch.device("meta"):
-                    freeze_trunk(build(variant), variant.classes)
-            except InputError as error:
-                raise InputError(f"variant {variant.name}: {error}") from error
-            except Exception:  # one that cannot be built is noted as failed, and stops no other
-                continue
-
-
-def _refuse_untrained_heads(weights: Weights, variants: Sequence[Variant]) -> None:
-    for variant in variants:
-        if variant.classes != weights.variant.classes:
-            raise InputError(
-                f"weights {weights.origin} tell {weights.variant.classes} classes apart and the data set has "
-                f"{variant.classes}: give a recipe (train: ...) to train a head for them"
-            )
-
-
-def _refuse_other_labels(weights: Weights, description: Description) -> None:
-    """Logits of other classes, or in another order, would be graded as if they were the data's."""
-    pairs = zip(weights.labels, description.classes, strict=False)
-    if odd := [(own, other) for own, other in pairs if own != other]:
-        raise InputError(
-            f"weights {weights.origin} were trained to tell {odd[0][0]!r} where data set {description.name} has "
-            f"{odd[0][1]!r}: evaluate them on the classes that they were trained on, in the same order"
-        )
