@@ -12,12 +12,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from torture import DAMAGES, SMALL, Campaign, Sweep, contents, damage
-
-Ended = tuple[Sweep, Path, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +53,7 @@ def test_what_a_power_cut_damaged_is_measured_again(campaign: Campaign, turn: in
         path.unlink()
     code, said = campaign.sweep(results, campaign.cache)
     assert code == 0, said
-    assert "damaged (empty, cut short or zeros): set aside in" in said
+    assert "are damaged (empty, cut short or zeros): set aside in" in said
     assert contents(results) == campaign.undisturbed
 
 

@@ -81,7 +81,7 @@ class Store:
 
     def _tell(self, damaged: Sequence[Path]) -> None:
         if damaged:
-            more = f" and {len(damaged) - 1} more" if damaged[1:] else ""
+            more = f" and {len(damaged) - 1} more are" if damaged[1:] else " is"
             text = f"{damaged[0]}{more} damaged (empty, cut short or zeros): set aside in {self.root / damage.FOLDER}"
             warnings.warn(f"{text}, to be measured again", stacklevel=3)
 
