@@ -48,7 +48,10 @@ SMALL = SWEEP | {"variants": ["I2D"], "train": SWEEP["train"] | {"epochs": 3, "b
 DAMAGES = ("empty", "cut", "zeros")
 """What a power cut makes of a file."""
 
-_PRELOADED = ["tradeoff.sweep.engine", "tradeoff.cli", "tradeoff.records.table", "tradeoff.report.run"]
+_PRELOADED = [
+    *("tradeoff.sweep.engine", "tradeoff.cli.sweeping", "tradeoff.records.table", "tradeoff.report.run"),
+    *("tradeoff.data.synthetic.generate", "torch._dynamo", "torch.utils.tensorboard"),
+]
 _CALLS = ("fsync", "link", "replace", "rename", "unlink", "mkdir")
 _RECORDS = ("cost", "training", "accuracy", "latency", "sweeps")
 _TIMES = ("clips_per_second", "wait")

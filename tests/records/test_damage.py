@@ -105,6 +105,15 @@ def test_sweeps_and_checkpoints_that_are_damaged_are_set_aside_together(store: S
     assert list(store.sweeps()) == ["whole"]
 
 
+def test_a_file_that_turns_out_damaged_as_it_is_read_is_set_aside_by_whoever_is_first(store: Store) -> None:
+    path = store.root / "checkpoints/0123456789abcdef.0123456789abcdef.pt"
+    path.write_bytes(b"PK")
+    for _ in range(2):
+        store.set_aside(path)
+        assert files(store.root / "damaged") == [f"checkpoints-{path.stem}.1.pt"]
+        assert not path.exists()
+
+
 @pytest.mark.filterwarnings("error")
 def test_what_is_whole_stays_whoever_wrote_it(store: Store) -> None:
     write(store)

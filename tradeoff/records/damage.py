@@ -6,6 +6,7 @@ A file that is whole and wrong is somebody's doing, and is left for them: readin
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -38,6 +39,13 @@ def set_aside_damaged(root: Path, kinds: tuple[str, ...]) -> list[Path]:
         for path in found:
             _set_aside(root, path)
     return found
+
+
+def set_aside(root: Path, path: Path) -> None:
+    """Move one file of a results folder to `damaged/`, if it is there still."""
+    (root / FOLDER).mkdir(exist_ok=True)
+    with FileLock(root / FOLDER / ".lock"), contextlib.suppress(FileNotFoundError):
+        _set_aside(root, path)
 
 
 def _set_aside(root: Path, path: Path) -> None:

@@ -85,6 +85,10 @@ class Store:
             text = f"{damaged[0]}{more} damaged (empty, cut short or zeros): set aside in {self.root / damage.FOLDER}"
             warnings.warn(f"{text}, to be measured again", stacklevel=3)
 
+    def set_aside(self, path: Path) -> None:
+        """Move a file of this folder that turned out damaged as it was read: the next run makes it anew."""
+        damage.set_aside(self.root, path)
+
     def path(self, key: Key) -> Path:
         return self.root / key.kind / f"{key.digest}.json"
 
