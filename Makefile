@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: sweep test lint bench clean
+.PHONY: sweep test lint bench torture clean
 
 sweep: $(READY)  ## train and measure the bottom-heavy family, and draw it
 	$(BIN)/tradeoff sweep sweeps/bottom_heavy.yaml
@@ -20,6 +20,9 @@ lint: $(READY)
 
 bench: $(READY)  ## speed, as ratios taken in one run; needs a machine at rest
 	$(BIN)/pytest -q tests/benchmarks --benchmark-only
+
+torture: $(READY)  ## kill real sweeps at least 50 times, damage their files, and compare what they end with
+	$(BIN)/python tests/helpers/torture.py --kills 50
 
 clean:
 	rm -rf $(VENV) results/local reports/local .mypy_cache .ruff_cache .pytest_cache .hypothesis

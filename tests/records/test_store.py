@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import numpy as np
 import pytest
 
 from tradeoff.errors import InputError
-from tradeoff.records import store as module
 from tradeoff.records.keys import Key, cost_key, weights_key
 from tradeoff.records.store import Store, find_records
 
@@ -58,7 +58,7 @@ def test_an_interrupted_write_leaves_nothing(store: Store, monkeypatch: pytest.M
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write(store, 1.0)
     assert list((store.root / "cost").iterdir()) == []

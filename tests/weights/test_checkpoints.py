@@ -58,6 +58,19 @@ class Payload:
         return Path.touch, (self.path,)
 
 
+def test_a_checkpoint_of_a_sweep_is_the_state_that_its_name_says(tmp_path: Path) -> None:
+    network = build(SMALL)
+    content = checkpoint_bytes(network, SMALL)
+    path = tmp_path / f"0123456789abcdef.{state_digest(network)}.pt"
+    path.write_bytes(content)
+    assert state_digest(load_checkpoint(path)[0]) == state_digest(network)
+    kernel = max(network.state_dict().values(), key=torch.Tensor.numel).numpy().tobytes()
+    assert kernel in content
+    path.write_bytes(content.replace(kernel, bytes(len(kernel))))
+    with pytest.raises(InputError, match=f"{path.name} are damaged: their state .* is not the name's"):
+        load_checkpoint(path)
+
+
 def test_loading_executes_nothing(tmp_path: Path) -> None:
     trap, plain = tmp_path / "trap.pt", tmp_path / "plain.pt"
     torch.save({"format": Payload(tmp_path / "ran")}, trap)

@@ -8,6 +8,7 @@
     <root>/logs/<name>_<key's start>/   its steps, for TensorBoard where that is installed
     <root>/attempts/*.json              what failed, and why; never occupies a key
     <root>/sweeps/<name>.json           which keys a sweep consists of, and what its file says is published
+    <root>/damaged/                     what a power cut left of any of these
 
 A file is written under a temporary name, flushed to the disk and then linked to its name. Linking fails where the
 name exists, so of two writers of one key the first wins and nobody's record is replaced.
@@ -15,13 +16,12 @@ name exists, so of two writers of one key the first wins and nobody's record is 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
 import os
 import tempfile
-import time
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -31,11 +31,13 @@ from typing import Any
 import numpy as np
 
 from tradeoff.errors import InputError
+from tradeoff.records import damage
 from tradeoff.records.arrays import read_npz
+from tradeoff.records.files import sweep_out, sync_folder, write_first
+from tradeoff.records.files import write_atomically as write_atomically
 from tradeoff.records.keys import FOLDERS, Key, Kind
 
 SCHEMA = 1
-_UNFINISHED = ".writing-"
 _ABOUT = {"weights": {"variant"}}  # what a record says of itself at least; of any other kind, the clip too
 
 
@@ -60,13 +62,18 @@ class Store:
         self.root = root
 
     def prepare(self) -> Store:
-        """Make the folders. Raises InputError where nothing can be written."""
+        """Make the folders, ready for a run: what killed ones left unfinished goes, and what a power cut damaged is set
+        aside, so that it is measured again. Raises InputError where nothing can be written."""
+        folders = [self.root / name for name in (*FOLDERS, "checkpoints", "attempts", "sweeps")]
         try:
-            for folder in (*FOLDERS, "checkpoints", "attempts", "sweeps"):
-                (self.root / folder).mkdir(parents=True, exist_ok=True)
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root):
                 pass
-            self._sweep_out()
+            sync_folder(self.root)
+            for folder in folders:
+                sweep_out(folder)
+            self._tell(damage.set_aside_damaged(self.root, FOLDERS))
         except OSError as error:
             raise InputError(
                 f"results folder {self.root} cannot be written ({error.strerror}): "
@@ -74,11 +81,15 @@ class Store:
             ) from error
         return self
 
-    def _sweep_out(self) -> None:
-        """Remove what killed runs left unfinished, a day old so that no other run is still writing it."""
-        for path in self.root.glob(f"*/{_UNFINISHED}*"):
-            if time.time() - path.stat().st_mtime > 86_400:
-                path.unlink(missing_ok=True)
+    def _tell(self, damaged: Sequence[Path]) -> None:
+        if damaged:
+            more = f" and {len(damaged) - 1} more are" if damaged[1:] else " is"
+            text = f"{damaged[0]}{more} damaged (empty, cut short or zeros): set aside in {self.root / damage.FOLDER}"
+            warnings.warn(f"{text}, to be measured again", stacklevel=3)
+
+    def set_aside(self, path: Path) -> None:
+        """Move a file of this folder that turned out damaged as it was read: the next run makes it anew."""
+        damage.set_aside(self.root, path)
 
     def path(self, key: Key) -> Path:
         return self.root / key.kind / f"{key.digest}.json"
@@ -117,16 +128,17 @@ class Store:
         """Record a measurement; where another writer was first, theirs stands and is returned."""
         name = self._write_arrays(key, arrays) if arrays else None
         record = Record(key.kind, key.digest, key.depends_on, measured, about, _stamped(made), name)
-        _link(self.path(key), _json(asdict(record)))
+        write_first(self.path(key), _json(asdict(record)))
         return self.read(key)
 
     def _write_arrays(self, key: Key, arrays: Mapping[str, np.ndarray]) -> str:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
         content = buffer.getvalue()
-        # Named by its content too: a record can only ever name the arrays that were measured with it.
+        # Named by its content too: a record can only ever name the arrays that were measured with it, and whatever
+        # else is there under that name is damaged.
         name = f"{key.digest}.{_content_digest(content)}.npz"
-        _link(self.root / key.kind / name, content)
+        write_atomically(self.root / key.kind / name, content, flush_folder=False)
         return name
 
     def read_arrays(self, record: Record, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
@@ -161,7 +173,7 @@ class Store:
         path = self.root / "attempts" / f"{now}-{key.kind}-{key.digest}.json"
         content: dict[str, Any] = {"schema": SCHEMA, "kind": key.kind, "key": key.digest, "reason": reason, "log": log}
         content |= {"outcome": outcome, "about": about or {}}
-        _link(path, _json(content | {"depends_on": key.depends_on, "made": _stamped(made)}))
+        write_first(path, _json(content | {"depends_on": key.depends_on, "made": _stamped(made)}))
         return path
 
     def write_sweep(
@@ -202,12 +214,6 @@ def read_record(path: Path) -> Record:
     return record
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Put a whole file in place of `path`, or leave `path` as it was."""
-    temporary = _write_temporary(path, content)
-    temporary.replace(path)
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_bytes())
@@ -228,26 +234,3 @@ def _content_digest(content: bytes) -> str:
 
 def _stamped(made: Mapping[str, Any]) -> dict[str, Any]:
     return {"at": datetime.now(UTC).isoformat(timespec="seconds"), **made}
-
-
-def _write_temporary(path: Path, content: bytes) -> Path:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
-
-
-def _link(path: Path, content: bytes) -> None:
-    temporary = _write_temporary(path, content)
-    try:
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

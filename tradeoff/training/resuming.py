@@ -7,6 +7,7 @@ loss scaling, batches, random numbers, course). A `ResumePoint` writes them to a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import signal
@@ -144,9 +145,10 @@ class ResumePoint:
             raise KeyboardInterrupt
 
     def discard(self) -> None:
-        """The training is over: no state of it is needed."""
+        """The training is over: no state of it is needed, and one that cannot be removed now does no harm."""
         if current().is_main_process:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.unlink()
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._interrupted and current().num_processes == 1:

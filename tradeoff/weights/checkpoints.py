@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +23,7 @@ from tradeoff.weights.layouts import LAYOUTS, sniff
 from tradeoff.weights.reading import State, flat_state, read_file
 
 FORMAT = "tradeoff-checkpoint-1"
+_KEPT = re.compile(r"[0-9a-f]{16}\.([0-9a-f]{16})\.pt")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ def open_weights(weights: str | Path, variant: Variant | None = None) -> Weights
     if isinstance(form, str) and form == FORMAT:
         own = _variant_of(content, origin, variant)
         fitted = _fitted(flat_state(_mapping(content, origin), path), own, origin)
-        return Weights(origin, "tradeoff", own, fitted, labels=_labels(content, own))
+        kept = Weights(origin, "tradeoff", own, fitted, labels=_labels(content, own))
+        _check_state(path, kept)
+        return kept
     state = flat_state(content, path)
     variant = variant or _known_variant(weights)
     layout = None if isinstance(variant, PeerVariant | CustomVariant) else sniff(state)
@@ -81,6 +85,12 @@ def open_weights(weights: str | Path, variant: Variant | None = None) -> Weights
         variant = _with_own_classes(variant, state)
         return Weights(origin, "torchvision", variant, _fitted(state, variant, origin))
     return Weights(origin, "tradeoff", variant, _fitted(state, variant, origin))
+
+
+def _check_state(path: Path, weights: Weights) -> None:
+    """A sweep names the checkpoints that it keeps by their state; torch reads one with zeros in it without a word."""
+    if (named := _KEPT.fullmatch(path.name)) and named[1] != weights.digest:
+        raise InputError(f"weights {weights.origin} are damaged: their state {weights.digest} is not the name's")
 
 
 def _known_variant(weights: str | Path) -> Variant | None:
