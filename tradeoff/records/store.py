@@ -32,8 +32,8 @@ import numpy as np
 
 from tradeoff.errors import InputError
 from tradeoff.records.keys import FOLDERS, Key, Kind
+from tradeoff.records.schema import SCHEMA, up_to_date
 
-SCHEMA = 1
 _UNFINISHED = ".writing-"
 _ABOUT = {"weights": {"variant"}}  # what a record says of itself at least; of any other kind, the clip too
 
@@ -166,7 +166,7 @@ def find_records(path: Path) -> Path | None:
 
 
 def read_record(path: Path) -> Record:
-    """Raises InputError for a file that is no record of this schema."""
+    """Raises InputError for a file that is no record, or a newer version's."""
     values = _read_json(path)
     try:
         record = Record(**values)
@@ -190,9 +190,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}): restore it or delete it") from error
-    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-        raise InputError(f"{path} is not of schema {SCHEMA}, the one that this version of tradeoff reads")
-    return values
+    return up_to_date(values, path)
 
 
 def _json(values: Mapping[str, Any]) -> bytes:
