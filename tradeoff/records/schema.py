@@ -9,6 +9,7 @@ A file is never rewritten: it stays as the tradeoff that wrote it left it, and i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,15 @@ def _sort_what_made_it(values: Values) -> Values:
 
 MIGRATIONS: Mapping[int, Callable[[Values], Values]] = {1: _sort_what_made_it}
 """From each older schema to the next one."""
+
+
+def read_json(path: Path) -> Values:
+    """A file of a results folder, brought up to date. Raises InputError for one that cannot be."""
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({error}): restore it or delete it") from error
+    return up_to_date(values, path)
 
 
 def up_to_date(values: Any, path: Path) -> Values:

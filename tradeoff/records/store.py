@@ -32,7 +32,8 @@ import numpy as np
 
 from tradeoff.errors import InputError
 from tradeoff.records.keys import FOLDERS, Key, Kind
-from tradeoff.records.schema import SCHEMA, up_to_date
+from tradeoff.records.schema import SCHEMA
+from tradeoff.records.schema import read_json as _read_json
 
 _UNFINISHED = ".writing-"
 _ABOUT = {"weights": {"variant"}}  # what a record says of itself at least; of any other kind, the clip too
@@ -183,14 +184,6 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Put a whole file in place of `path`, or leave `path` as it was."""
     temporary = _write_temporary(path, content)
     temporary.replace(path)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON ({error}): restore it or delete it") from error
-    return up_to_date(values, path)
 
 
 def _json(values: Mapping[str, Any]) -> bytes:
