@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from tradeoff.errors import InputError
@@ -15,6 +16,8 @@ from tradeoff.records.naming import in_words
 from tradeoff.records.schema import read_json
 from tradeoff.records.store import Store
 
+LONGEST = 300
+"""Characters of a reason that are shown; its file has all."""
 _NAME = re.compile(r"(?P<began>\d{8}T[\d.]+Z)-(?P<kind>[a-z]+)-(?P<key>[0-9a-f]{16})")
 
 
@@ -42,7 +45,8 @@ class Attempt:
     def sentence(self) -> str:
         """`Failed: I3D seed 1 training: the loss became nan at step 3 of epoch 2 (attempts/...json)`."""
         outcome = f"{self.outcome}, " if self.outcome not in ("", "error", "diverged") else ""
-        return f"Failed: {self.name}: {outcome}{self.reason} ({self.path.parent.name}/{self.path.name})"
+        reason = shorten(self.reason, LONGEST, placeholder=" ...")
+        return f"Failed: {self.name}: {outcome}{reason} ({self.path.parent.name}/{self.path.name})"
 
     def as_record(self) -> dict[str, Any]:
         return {
@@ -66,8 +70,8 @@ def read_attempt(path: Path) -> Attempt:
     if (values["kind"], values["key"]) != (named["kind"], named["key"]):
         raise InputError(f"{path} is of another measurement than its name says: restore it or delete it")
     reason, log, outcome = (str(values.get(name) or "") for name in ("reason", "log", "outcome"))
-    parts = (values.get(name) or {} for name in ("depends_on", "about", "made"))
-    return Attempt(values["kind"], values["key"], named["began"], reason, log, path, *parts, outcome=outcome)
+    depends_on, about, made = (values.get(name) or {} for name in ("depends_on", "about", "made"))
+    return Attempt(named["kind"], named["key"], named["began"], reason, log, path, depends_on, about, made, outcome)
 
 
 def key_of(path: Path) -> str | None:
@@ -90,6 +94,12 @@ def failures(store: Store, keys: Collection[str]) -> dict[str, Attempt]:
     latest = {key: path for path, key in _noted(store)}
     open_ = (key for key in keys if key in latest and not _is_on_record(store, key))
     return {key: read_attempt(latest[key]) for key in open_}
+
+
+def failed_of(store: Store, sweep: str) -> list[Attempt]:
+    """What of a sweep failed and was not made since, in the order of its plan."""
+    keys = store.sweeps()[sweep]["keys"].values()
+    return [*failures(store, [key for each in keys for key in each]).values()]
 
 
 def _is_on_record(store: Store, key: str) -> bool:
