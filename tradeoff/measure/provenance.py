@@ -32,10 +32,15 @@ _MACHINE = Path("/etc/machine-id")
 
 @cache
 def code() -> dict[str, Any]:
-    """The package's version; in a checkout the commit and whether the package differs from it (`dirty`); where that
-    does not tell which code it is, the digest of its source too."""
-    found: dict[str, Any] = {"version": version("tradeoff")} | _commit(Path(tradeoff.__file__).parent)
-    return found if found.get("dirty") is False else found | {"source": _source_digest()}
+    """The code that runs; see `code_in`."""
+    return {"version": version("tradeoff")} | code_in(Path(tradeoff.__file__).parent)
+
+
+def code_in(package: Path) -> dict[str, Any]:
+    """Of a checkout the commit and whether the package's folder differs from it (`dirty`); where that does not tell
+    which code it is, the digest of its source."""
+    found = _commit(package)
+    return found if found.get("dirty") is False else found | {"source": _source_digest(package)}
 
 
 def _commit(package: Path) -> dict[str, Any]:
@@ -66,9 +71,9 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def _source_digest() -> str:
+def _source_digest(package: Path) -> str:
     """16 hex digits over the package's Python files and their places."""
-    package, hashed = Path(tradeoff.__file__).parent, hashlib.sha256()
+    hashed = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         hashed.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return hashed.hexdigest()[:16]

@@ -120,4 +120,7 @@ def _content(frame: pd.DataFrame, form: Format) -> bytes:
 
 def _typed(column: pd.Series[Any]) -> pd.Series[Any]:
     """Texts and truths with gaps as such, so that they are read back as they were written."""
-    return column.convert_dtypes(convert_integer=False, convert_floating=False) if column.dtype.kind == "O" else column
+    if column.dtype.kind != "O":
+        return column
+    first = next((value for value in column if not _is_missing(value)), "")
+    return column.astype("boolean" if isinstance(first, bool) else "string" if isinstance(first, str) else "float64")

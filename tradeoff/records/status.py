@@ -173,7 +173,7 @@ def _in_turn(kind: Kind, keys: Keys, done: Mapping[Kind, Mapping[str, _Done]]) -
     together. Believed where it is so of all that are on record; else empty.
     """
     order = [done["cost"][key].variant if key in done["cost"] else "" for key in keys["cost"]]
-    for together in (1, 2) if order else ():
+    for together in () if not order else (1, 2) if kind == "accuracy" else (1,):
         turns = {key: order[place // together % len(order)] for place, key in enumerate(keys[kind])}
         fits = len(turns) % (together * len(order)) == 0
         if fits and all(turns[key] in ("", each.variant) for key, each in done[kind].items()):
