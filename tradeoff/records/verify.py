@@ -229,13 +229,16 @@ def _is_whole_archive(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError):
+    except Exception:  # what is damaged may say anything of itself: encrypted, of an unknown compression, ...
         return False
 
 
 def _is_whole_state(path: Path) -> bool:
     """A training's saved state begins with the SHA-256 of the rest."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
     return hashlib.sha256(content[_DIGEST_BYTES:]).digest() == content[:_DIGEST_BYTES]
 
 
