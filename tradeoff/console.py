@@ -53,6 +53,28 @@ def print_renderables(renderables: Iterable[RenderableType]) -> None:
         out.print(each, markup=False, soft_wrap=isinstance(each, str))
 
 
+def duration(seconds: float) -> str:
+    """For people, two digits: `40 s`, `34 min`, `5.2 h`, `3.1 days`."""
+    if math.isnan(seconds):
+        return "unknown"
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    units = ((5400, 60, "min"), (48 * 3600, 3600, "h"), (math.inf, 86400, "days"))
+    unit, name = next((unit, name) for limit, unit, name in units if seconds < limit)
+    return f"{seconds / unit:.{0 if seconds >= 10 * unit else 1}f} {name}"
+
+
+def size(count: float) -> str:
+    """Bytes for people: `3.4 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -13,3 +13,6 @@ RUNTIMES: tuple[str, ...] = get_args(Runtime)
 """The plainest first."""
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 """The most exact first."""
+
+COMMAND_VARIABLE = "TRADEOFF_COMMAND"
+"""The environment variable by which the command line tells its words to the processes that it starts."""

@@ -10,6 +10,7 @@ import pytest
 
 from tradeoff.errors import InputError
 from tradeoff.records.keys import Key, cost_key, weights_key
+from tradeoff.records.schema import SCHEMA
 from tradeoff.records.store import Store, find_records
 
 ABOUT = {"variant": {"family": "inception"}, "clip": "16x64x64"}
@@ -30,7 +31,7 @@ def test_a_record_is_read_back_as_it_was_written(store: Store) -> None:
     written = store.write(KEY, {"macs": 3}, about=ABOUT, made={"device": "cpu"}, arrays={"samples": samples})
     assert store.read(KEY) == written
     assert written.depends_on == KEY.depends_on
-    assert written.schema == 1
+    assert written.schema == SCHEMA
     assert json.loads(store.path(KEY).read_text())["measured"] == {"macs": 3}
     assert np.array_equal(store.read_arrays(written)["samples"], samples)
 

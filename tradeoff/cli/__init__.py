@@ -11,4 +11,6 @@ from tradeoff.cli import timing as timing
 from tradeoff.cli import gating as gating
 from tradeoff.cli import weights as weights
 from tradeoff.cli import reporting as reporting
+from tradeoff.cli import status as status
+from tradeoff.cli import results as results
 from tradeoff.cli import data as data

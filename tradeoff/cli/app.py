@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import Annotated
 import typer
 
 from tradeoff.errors import InputError
+from tradeoff.setting_names import COMMAND_VARIABLE
 
 app = typer.Typer(
     help="Speed-accuracy trade-offs of video networks: train, measure, compare.\n\n"
@@ -49,9 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Bad input is one sentence on standard error and exit code 2; of several processes that a
     launcher started, one on each machine says it, or whichever finds it while it trains."""
     warnings.showwarning = _plainly(warnings.showwarning)
+    words = sys.argv[1:] if arguments is None else arguments
+    # A record says which command made it, also where a process that this one starts writes it.
+    os.environ[COMMAND_VARIABLE] = shlex.join(["tradeoff", *words])
     try:
         app(args=list(arguments) if arguments is not None else None)
     except InputError as error:
         if error.in_training or os.environ.get("LOCAL_RANK", "0") == "0":
             sys.stderr.write(f"tradeoff: {error}\n")
         raise SystemExit(2) from None
+    finally:
+        os.environ.pop(COMMAND_VARIABLE, None)

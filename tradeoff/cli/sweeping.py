@@ -217,6 +217,7 @@ def _measure(
     place: Place = HERE,
 ) -> None:
     """Run a sweep, print its table, and leave with 1 if a measurement failed."""
+    from tradeoff.records.attempts import failed_of
     from tradeoff.records.store import Store
     from tradeoff.records.table import load_table
     from tradeoff.sweep.engine import Engine
@@ -247,7 +248,9 @@ def _measure(
         from tradeoff.report.run import sweep_tables
 
         tables, note = sweep_tables(rows, chosen.name)
-        print_renderables([*tables, *([note] if note else []), *outcome.lines()])
+        tried = {each.attempt.name for each in outcome.failures}
+        before = [each.sentence for each in failed_of(Store(results), chosen.name) if each.path.name not in tried]
+        print_renderables([*tables, *([note] if note else []), *before, *outcome.lines()])
         print_renderables([f"draw it: tradeoff report --pareto --sweep {chosen.name}{_results_option(results)}"])
     if outcome.failures:
         raise typer.Exit(1)

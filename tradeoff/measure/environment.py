@@ -17,6 +17,7 @@ import tradeoff.measure
 import tradeoff.networks
 import tradeoff.precision
 from tradeoff.errors import InputError
+from tradeoff.measure.provenance import code, command, cpu_name, hardware, packages
 from tradeoff.measure.runtimes import RUNTIMES
 from tradeoff.measure.runtimes.base import Runtime
 
@@ -41,11 +42,6 @@ def device_name(device: torch.device) -> str:
     return f"cpu {cpu_name()}"
 
 
-def cpu_name() -> str:
-    """The processor's model as PyTorch reads it, or the architecture where it has no name."""
-    return str(torch.cpu.get_capabilities().get("cpu_name") or platform.machine())
-
-
 def machine(device: torch.device, runtime: str = "eager") -> dict[str, Any]:
     """What a latency in a runtime depends on: hardware and library versions. Part of a latency's key."""
     fields: dict[str, Any] = {
@@ -61,14 +57,16 @@ def machine(device: torch.device, runtime: str = "eager") -> dict[str, Any]:
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """What every record says about how it was made, beside its key."""
+    """What every record says about how it was made, beside its key: code, packages, machine, command."""
     return {
         "device": device_name(device),
-        "machine": machine(device),
+        "machine": hardware(device),
+        "packages": packages(device),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
-        "tradeoff": version("tradeoff"),
+        "code": code(),
+        "command": command(),
         "load": load_average(),
     }
 

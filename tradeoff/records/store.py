@@ -36,8 +36,9 @@ from tradeoff.records.arrays import read_npz
 from tradeoff.records.files import sweep_out, sync_folder, write_first
 from tradeoff.records.files import write_atomically as write_atomically
 from tradeoff.records.keys import FOLDERS, Key, Kind
+from tradeoff.records.schema import SCHEMA
+from tradeoff.records.schema import read_json as _read_json
 
-SCHEMA = 1
 _ABOUT = {"weights": {"variant"}}  # what a record says of itself at least; of any other kind, the clip too
 
 
@@ -201,7 +202,7 @@ def find_records(path: Path) -> Path | None:
 
 
 def read_record(path: Path) -> Record:
-    """Raises InputError for a file that is no record of this schema."""
+    """Raises InputError for a file that is no record, or a newer version's."""
     values = _read_json(path)
     try:
         record = Record(**values)
@@ -212,16 +213,6 @@ def read_record(path: Path) -> Record:
     if not whole or (record.kind, record.key) != (path.parent.name, path.stem):
         raise InputError(f"{path} is not the record that its name says: restore it or delete it")
     return record
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON ({error}): restore it or delete it") from error
-    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-        raise InputError(f"{path} is not of schema {SCHEMA}, the one that this version of tradeoff reads")
-    return values
 
 
 def _json(values: Mapping[str, Any]) -> bytes:

@@ -48,6 +48,7 @@ def write_report(
     figures: bool = True,
     against: str | None = None,
     runtime: str | None = None,
+    failed: Sequence[str] = (),
 ) -> list[Path]:
     """Writes `<name>_pareto.png` and `.svg`, `<name>.md` and `<name>.csv` into `out`, and returns the paths.
 
@@ -57,6 +58,7 @@ def write_report(
     all of them and `<name>_best` with the fastest of each variant instead. `runtime` names one, or `best` for the
     latter alone: `<name>_<runtime>`.
     Differences are to variant `against` (else I2D, I3D or the first); `figures=False` leaves the pictures out.
+    `failed` are lines on what could not be measured, to stand under the tables.
     A file is replaced whole or not at all. Raises InputError for an empty table, an `against` that a protocol
     with accuracies lacks, a runtime that nothing was timed in, or a folder that cannot be written.
     """
@@ -65,7 +67,7 @@ def write_report(
     heading = title or name
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise InputError(f"report name {name!r} cannot name files: use letters, digits, dots, dashes and underscores")
-    write = _Writer(accuracies, out, against, figures)
+    write = _Writer(accuracies, out, against, figures, failed)
     chosen = choose(table, runtime, name)
     written = write.deployments(table, f"{name}_deployments", f"{heading}: deployments") if chosen.deployments else []
     if chosen.rows is not None:
@@ -86,6 +88,7 @@ class _Writer:
     out: Path
     against: str | None
     figures: bool
+    failed: Sequence[str] = ()
 
     def protocols(self, table: pd.DataFrame, stem: str, heading: str, across: Sequence[str]) -> list[Path]:
         """A set of files a protocol."""
@@ -95,7 +98,7 @@ class _Writer:
             file, label = _with_suffix(stem, heading, suffix)
             pictures = _write_pareto(part, self.out, file, label) if self.figures else []
             found = differences(part, self.accuracies, self.against)
-            written += [*pictures, *_write_texts(part, found, self.out, file, label, pictures)]
+            written += [*pictures, *_write_texts(part, found, self.out, file, label, pictures, self.failed)]
         return written
 
     def deployments(self, table: pd.DataFrame, stem: str, heading: str) -> list[Path]:
@@ -106,7 +109,8 @@ class _Writer:
             pictures: list[Path] = []
             if self.figures and part["latency_ms"].notna().any():
                 pictures = write_figure(deployments_figure(part, label, deployment_lines(part)), self.out, file)
-            texts = {"md": deployments_markdown(part, label, _picture(label, pictures)), "csv": deployments_csv(part)}
+            text = deployments_markdown(part, label, _picture(label, pictures)) + _lines(self.failed)
+            texts = {"md": text, "csv": deployments_csv(part)}
             written += pictures
             written += [write_file(self.out / f"{file}.{kind}", text.encode()) for kind, text in texts.items()]
         return written
@@ -125,9 +129,15 @@ def _write_pareto(table: pd.DataFrame, out: Path, stem: str, title: str) -> list
 
 
 def _write_texts(
-    table: pd.DataFrame, found: list[Difference], out: Path, stem: str, title: str, pictures: list[Path]
+    table: pd.DataFrame,
+    found: list[Difference],
+    out: Path,
+    stem: str,
+    title: str,
+    pictures: list[Path],
+    failed: Sequence[str],
 ) -> list[Path]:
-    sections = [f"# {title}\n", *_picture(title, pictures), markdown(table)]
+    sections = [f"# {title}\n", *_picture(title, pictures), markdown(table) + _lines(failed)]
     text = "\n".join([*sections, *_differences_section("Differences in top-1", found)])
     return [write_file(out / f"{stem}.md", text.encode()), write_file(out / f"{stem}.csv", csv_table(table).encode())]
 
@@ -149,6 +159,10 @@ def _write_orders(
         text = [f"# {heading}\n", *_picture(heading, pictures), "".join(f"- {note}\n" for note in notes), *found]
         written += [*pictures, write_file(out / f"{file}.md", "\n".join(text).encode())]
     return written
+
+
+def _lines(failed: Sequence[str]) -> str:
+    return "".join(f"- {line}\n" for line in failed)
 
 
 def _picture(title: str, paths: list[Path]) -> list[str]:

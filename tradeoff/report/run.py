@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from tradeoff.errors import InputError
+from tradeoff.records.attempts import Attempt, failed_of
 from tradeoff.records.store import Record, Store
 from tradeoff.records.table import Table as Joined
 from tradeoff.records.table import load_table, records_folder
@@ -40,18 +41,21 @@ from tradeoff.setting_names import RUNTIMES
 
 @dataclass(frozen=True)
 class Report:
-    """One sweep's tables for the terminal, the files that were written, and what neither shows."""
+    """One sweep's tables for the terminal, the files that were written, what neither shows, and what failed."""
 
     rows: pd.DataFrame
     tables: list[Table]
     paths: list[Path]
     note: str = ""
+    failed: Sequence[Attempt] = ()
 
     def as_record(self) -> dict[str, Any]:
-        return {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths]}
+        failed = [each.as_record() for each in self.failed]
+        return {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths], "failed": failed}
 
     def renderables(self) -> list[RenderableType]:
-        return [*self.tables, *(f"wrote {path}" for path in self.paths), *([self.note] if self.note else [])]
+        failed, note = (each.sentence for each in self.failed), [self.note] if self.note else []
+        return [*self.tables, *failed, *(f"wrote {path}" for path in self.paths), *note]
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,19 @@ def report_sweeps(
         tables = _timed_in(runtime, tables, f"sweep {name}" if name else f"results folder {results}")
     reports = {}
     for sweep, table in tables.items():
-        paths = write_report(table.rows, table.correct, out, sweep, figures=pareto, against=against, runtime=runtime)
+        failed = failed_of(Store(folder), sweep)
+        paths = write_report(
+            table.rows,
+            table.correct,
+            out,
+            sweep,
+            figures=pareto,
+            against=against,
+            runtime=runtime,
+            failed=[each.sentence for each in failed],
+        )
         shown, note = sweep_tables(table.rows, sweep, runtime)
-        reports[sweep] = Report(_rows_of(table.rows, runtime, sweep), shown, paths, note)
+        reports[sweep] = Report(_rows_of(table.rows, runtime, sweep), shown, paths, note, failed)
     return reports
 
 

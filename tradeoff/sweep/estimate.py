@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tradeoff.console import duration as duration
+from tradeoff.console import size
 from tradeoff.data import is_cached
 from tradeoff.data.clips import stored_shape
 from tradeoff.data.pace import Pace, pace
@@ -206,28 +208,6 @@ def latency_seconds(latencies: Sequence[Measurement]) -> float:
         if each.replicate == 0:
             now += len(each.protocol.throughput) * (PROCESS_SECONDS + THROUGHPUT_SECONDS)
     return now
-
-
-def duration(seconds: float) -> str:
-    """For people, two digits: `40 s`, `34 min`, `5.2 h`, `3.1 days`."""
-    if math.isnan(seconds):
-        return "unknown"
-    if seconds < 1:
-        return "under 1 s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    units = ((5400, 60, "min"), (48 * 3600, 3600, "h"), (math.inf, 86400, "days"))
-    unit, name = next((unit, name) for limit, unit, name in units if seconds < limit)
-    return f"{seconds / unit:.{0 if seconds >= 10 * unit else 1}f} {name}"
-
-
-def size(count: float) -> str:
-    """Bytes for people: `3.4 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 def _calibrated(
