@@ -72,10 +72,17 @@ def sweep(
     """
     from tradeoff.sweep.file import read_sweep
 
-    if dry_run:
-        _estimate(read_sweep(file), results, device, threads, cache, only, as_json)
-        return
-    _measure(read_sweep(file), results, device, threads, cache, only, as_json)
+    chosen = read_sweep(file)
+    if chosen.search is not None:
+        if only:
+            raise InputError(f"--only {only[0]} means nothing for {file}: what a search proposes depends on all of it")
+        from tradeoff.cli.searching import search_sweep
+
+        search_sweep(chosen, results, device, threads, cache, dry_run, as_json)
+    elif dry_run:
+        _estimate(chosen, results, device, threads, cache, only, as_json)
+    else:
+        _measure(chosen, results, device, threads, cache, only, as_json)
 
 
 @app.command()

@@ -1,0 +1,94 @@
+"""A sweep file with `search:` on the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import typer
+
+from tradeoff.cli.options import cache_of, plan_of
+from tradeoff.console import print_json, print_renderables
+from tradeoff.errors import InputError
+
+if TYPE_CHECKING:
+    from tradeoff.sweep.file import Sweep
+    from tradeoff.sweep.outcome import Outcome
+    from tradeoff.sweep.plan import Plan
+
+
+def search_sweep(
+    chosen: Sweep, results: Path, device: str, threads: int, cache: Path | None, dry_run: bool, as_json: bool
+) -> None:
+    """Run the searches of a sweep and print its table, or say what they cost at most; leave with 1 if one failed."""
+    from dataclasses import replace
+
+    from tradeoff.sweep.search.plans import as_planned
+    from tradeoff.training.processes import current
+
+    plan = replace(plan_of(as_planned(chosen), device, threads, cache_of(cache)), sweep=chosen)
+    if current().num_processes > 1:
+        raise InputError("a search is for one process: start it without a launcher, with processes in the sweep file")
+    if dry_run:
+        _say_most(plan, cache_of(cache), as_json)
+        return
+    _run(plan, results, cache_of(cache), as_json)
+
+
+def _run(plan: Plan, results: Path, cache: Path, as_json: bool) -> None:
+    from tradeoff.records.table import load_table
+    from tradeoff.sweep.engine import Engine
+    from tradeoff.sweep.progress import Reporter
+    from tradeoff.sweep.search.entry import SearchStore
+    from tradeoff.sweep.search.run import run_search
+
+    store = SearchStore(results, plan.published())
+
+    def measure(batch: Plan) -> Outcome:
+        with Reporter() as reporter:
+            return Engine(batch, store, cache, reporter).run()
+
+    with _kept_when_interrupted():
+        outcome, story = run_search(plan, store, measure, _say)
+    rows = load_table(results, story.name).rows
+    if as_json:
+        print_json(
+            {"sweep": story.name, **outcome.as_record(), "search": story.as_record(), "rows": rows.to_dict("records")}
+        )
+    else:
+        from tradeoff.report.run import sweep_tables
+
+        tables, note = sweep_tables(rows, story.name)
+        print_renderables([*tables, *([note] if note else []), *outcome.lines()])
+        print_renderables([f"{story.name}, {walk.summary()}" for walk in story.walks])
+        print_renderables([f"compare it: tradeoff report --search {story.name} --search ANOTHER"])
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _kept_when_interrupted() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("tradeoff: interrupted; what was measured is kept, run the same command to go on\n")
+        raise typer.Exit(130) from None
+
+
+def _say_most(plan: Plan, cache: Path, as_json: bool) -> None:
+    from tradeoff.sweep.search.most import most
+
+    with TemporaryDirectory() as nothing:
+        found = most(plan, Path(nothing), cache, _say)
+    if as_json:
+        print_json(found.as_record())
+    else:
+        print_renderables(found.lines())
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
