@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,26 +50,25 @@ class Space:
         Of a space whose width and gating alone have more choices than that, the first `most` after shuffling.
         """
         free = [unit for unit in UNITS if len(self.axes[unit]) > 1]
-        points: list[Point] = []
-        for groups in range(max(1, len(free)), 0, -1):
-            points = self._tied([list(each) for each in np.array_split(free, groups)])
-            if len(points) <= most or groups == 1:
-                break
+        coarser = [self._tied(np.array_split(free, groups)) for groups in range(max(1, len(free)), 0, -1)]
+        parts = next((each for each in coarser if math.prod(map(len, each)) <= most), coarser[-1])
+        points = [
+            {axis: choice for part in each for axis, choice in part.items()} for each in itertools.product(*parts)
+        ]
         return [points[i] for i in np.random.default_rng(seed).permutation(len(points))[:most]]
 
-    def _tied(self, groups: Sequence[Sequence[str]]) -> list[Point]:
-        """The points at which all units of a group take the same of their choices."""
-        others = {axis: choices for axis, choices in self.axes.items() if not any(axis in group for group in groups)}
-        levels = [range(max((len(self.axes[unit]) for unit in group), default=1)) for group in groups]
+    def _tied(self, groups: Iterable[Iterable[str]]) -> list[list[Point]]:
+        """What the units of each group may be, all of them the first of their choices, the second and so on, and what
+        each other axis may be."""
+        tied = [{str(unit): self.axes[unit] for unit in group} for group in groups]
+        alone = [{axis: choices} for axis, choices in self.axes.items() if not any(axis in group for group in tied)]
         return [
-            dict(zip(others, rest, strict=True)) | self._levelled(groups, level)
-            for level in itertools.product(*levels)
-            for rest in itertools.product(*others.values())
+            [
+                {axis: choices[min(level, len(choices) - 1)] for axis, choices in part.items()}
+                for level in range(max(map(len, part.values()), default=1))
+            ]
+            for part in (*tied, *alone)
         ]
-
-    def _levelled(self, groups: Sequence[Sequence[str]], levels: Sequence[int]) -> dict[str, Any]:
-        pairs = zip(groups, levels, strict=True)
-        return {unit: self.axes[unit][min(at, len(self.axes[unit]) - 1)] for group, at in pairs for unit in group}
 
 
 def space_of(search: Search) -> Space:
