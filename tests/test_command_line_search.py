@@ -77,13 +77,14 @@ def test_a_dry_run_says_what_it_costs_at_most_and_writes_nothing(
     assert [(each["what"], each["candidates"]) for each in document["stages"]] == [
         ("counted", 14), ("trainings of 1 epoch", 14), ("whole trainings", 8),
     ]  # fmt: skip
-    for pace in ("typical", "dearest"):
-        assert sum(each["candidates"] * each[pace] for each in document["stages"]) > 0
-    assert document["dearest"] == "I3D"
+    totals = [sum(each["candidates"] * each[pace] for each in document["stages"]) for pace in ("typical", "slowest")]
+    assert totals[0] > 0
+    assert document["seconds"] == pytest.approx(totals[1] + document["data_seconds"])
+    assert document["slowest"] == ["I3D", "S3D"]
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
     code, out, _ = tool("sweep", file, "--dry-run", "--cache", "cache")
     assert code == 0
-    assert "if all were I3D" in out
+    assert "if all were I3D or S3D" in out
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tradeoff.cli.options import cache_of, plan_of
+from tradeoff.cli.options import LOCAL_RESULTS, cache_of, plan_of
 from tradeoff.console import print_json, print_renderables
 from tradeoff.errors import InputError
 
@@ -65,7 +66,8 @@ def _run(plan: Plan, results: Path, cache: Path, as_json: bool) -> None:
         tables, note = sweep_tables(rows, story.name)
         print_renderables([*tables, *([note] if note else []), *outcome.lines()])
         print_renderables([f"{story.name}, {walk.summary()}" for walk in story.walks])
-        print_renderables([f"compare it: tradeoff report --search {story.name} --search ANOTHER"])
+        where = "" if results == LOCAL_RESULTS else f" --results {shlex.quote(str(results))}"
+        print_renderables([f"compare it: tradeoff report --search {story.name} --search ANOTHER{where}"])
     if outcome.failures:
         raise typer.Exit(1)
 

@@ -107,7 +107,9 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not(searched: Searched, 
     search = ALL | {"sampler": sampler, "halving": {"epochs": [1], "keep": 0.5}}
     whole = searched("whole", **search)[0]
     with pytest.raises(KeyboardInterrupt):
-        searched("stopped", **search, stops_after=11)
+        searched("stopped", **search, stops_after=11)  # in the second batch
+    entry = json.loads((tmp_path / "stopped/sweeps/mine.json").read_text())
+    assert len(entry["keys"]["cost"]) == (9 if sampler == "grid" else 6 + 6 + 1)  # the dearest is on the grid
     story, fake, _ = searched("stopped", **search)
     assert story == whole
     assert len(fake.trained) == sum(len(each.rungs) for each in whole.walks[0].candidates) - 11

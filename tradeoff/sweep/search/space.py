@@ -15,7 +15,6 @@ from tradeoff.variants import UNITS, Variant, notation, unit_choices
 
 Point = Mapping[str, Any]
 """A choice for each axis."""
-_DEARER = {"2": 0, "s": 1, "3": 2}
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,13 @@ class Space:
         name = Variant.parse(f"Inception-{letters}" + ("-G" if point["gating"] else "")).name
         return notation.write(name, {"width": point["width"]} if "width" in point else {})
 
-    def dearest(self) -> Point:
-        """The point that costs most: of every axis what costs most."""
-        return {axis: max(choices, key=lambda each: _DEARER.get(each, each)) for axis, choices in self.axes.items()}
+    def dearest(self, letters: str = "2s3") -> Point:
+        """Of every axis what costs most, of the units by `letters`: as it stands in multiply-adds, with `23s` in layers."""
+
+        def dear(choice: Any) -> Any:
+            return letters.index(choice) if isinstance(choice, str) else choice
+
+        return {axis: max(choices, key=dear) for axis, choices in self.axes.items()}
 
     def random(self, count: int, seed: int) -> list[Point]:
         random = np.random.default_rng(seed)
