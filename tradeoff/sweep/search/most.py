@@ -14,11 +14,14 @@ from tradeoff.sweep.plan import Plan
 from tradeoff.sweep.search.file import Search
 from tradeoff.sweep.search.halving import places
 from tradeoff.sweep.search.plans import batch_plan, screening_plan
-from tradeoff.sweep.search.space import space_of
+from tradeoff.sweep.search.space import BY_LAYERS, BY_MACS, space_of
 
 SAMPLED = 4  # random candidates that stand for those that will be proposed
 _SEED = 0
-_COUNTED = "what is on record, rejected or proposed twice is not taken off, and variants that the file names are not in the time"
+_COUNTED = (
+    "what is on record, rejected or proposed twice is not taken off, and variants that the file names are not in the "
+    "time"
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Stage:
 class Most:
     """The most that the searches of a sweep take: nothing on record, none rejected, none proposed twice.
 
-    slowest: the names of the networks of which one is taken to be: those with the most multiply-adds and the most layers.
+    slowest: the networks with the most multiply-adds and with the most layers, one of which is taken to be it.
     data_seconds: to make clips that the cache has not. notes: what the figures do not hold, in sentences.
     """
 
@@ -77,23 +80,18 @@ def most(plan: Plan, nothing: Path, cache: Path, report: Callable[[str], None] =
     search = plan.sweep.search
     assert search is not None
     space = space_of(search)
-    random, slowest = (
-        list(dict.fromkeys(map(space.name, points)))
-        for points in (space.random(SAMPLED, _SEED), (space.dearest(), space.dearest("23s")))
-    )
-    stages, making, notes = [], 0.0, dict.fromkeys([_COUNTED])
+    slowest = tuple(dict.fromkeys(space.name(space.dearest(letters)) for letters in (BY_MACS, BY_LAYERS)))
+    random = list(dict.fromkeys(map(space.name, space.random(SAMPLED, _SEED))))
+    groups = [random, *([name] for name in slowest)]
+    stages, making, notes = [], 0.0, ("",)
     for what, candidates, planned in _stages(plan, search, min(search.trials, space.size)):
-
-        def seconds(names: list[str], planned: Callable[[list[str]], Plan] = planned) -> float:
-            nonlocal making
-            found = estimate(planned(names), Store(nothing), cache, report=report)
-            making = max(making, found.data_seconds)
-            notes.update(dict.fromkeys(found.notes))
-            return (found.seconds - found.data_seconds) / len(names)
-
-        most_each = max(seconds([name]) for name in slowest)
-        stages.append(Stage(what, len(search.seeds) * candidates, seconds(random), most_each))
-    return Most(plan.sweep.name, len(search.seeds), tuple(slowest), tuple(stages), making, tuple(notes))
+        found = [estimate(planned(names), Store(nothing), cache, report=report) for names in groups]
+        making, notes = max(making, *(each.data_seconds for each in found)), found[0].notes
+        typical, *most_each = (
+            (each.seconds - each.data_seconds) / len(names) for each, names in zip(found, groups, strict=True)
+        )
+        stages.append(Stage(what, len(search.seeds) * candidates, typical, max(most_each)))
+    return Most(plan.sweep.name, len(search.seeds), slowest, tuple(stages), making, (_COUNTED, *notes))
 
 
 def _stages(plan: Plan, search: Search, trials: int) -> Iterator[tuple[str, int, Callable[[list[str]], Plan]]]:

@@ -15,6 +15,8 @@ from tradeoff.variants import UNITS, Variant, notation, unit_choices
 
 Point = Mapping[str, Any]
 """A choice for each axis."""
+BY_MACS, BY_LAYERS = "2s3", "23s"
+"""The letters of a unit from the least to the most."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class Space:
         name = Variant.parse(f"Inception-{letters}" + ("-G" if point["gating"] else "")).name
         return notation.write(name, {"width": point["width"]} if "width" in point else {})
 
-    def dearest(self, letters: str = "2s3") -> Point:
-        """Of every axis what costs most, of the units by `letters`: as it stands in multiply-adds, with `23s` in layers."""
+    def dearest(self, letters: str = BY_MACS) -> Point:
+        """The point at which every axis costs most; `letters` says which letter of a unit does."""
 
         def dear(choice: Any) -> Any:
             return letters.index(choice) if isinstance(choice, str) else choice
