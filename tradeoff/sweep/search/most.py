@@ -83,7 +83,8 @@ def most(plan: Plan, nothing: Path, cache: Path, report: Callable[[str], None] =
     slowest = tuple(dict.fromkeys(space.name(space.dearest(letters)) for letters in (BY_MACS, BY_LAYERS)))
     random = list(dict.fromkeys(map(space.name, space.random(SAMPLED, _SEED))))
     groups = [random, *([name] for name in slowest)]
-    stages, making, notes = [], 0.0, ("",)
+    stages, making = [], 0.0
+    notes: tuple[str, ...] = ()
     for what, candidates, planned in _stages(plan, search, min(search.trials, space.size)):
         found = [estimate(planned(names), Store(nothing), cache, report=report) for names in groups]
         making, notes = max(making, *(each.data_seconds for each in found)), found[0].notes
