@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +23,24 @@ if TYPE_CHECKING:
 class Order(StrEnum):
     NORMAL = "normal"
     REVERSED = "reversed"
+
+
+class Where(StrEnum):
+    """Where measurements are made, as --executor names it."""
+
+    HERE = "here"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where measurements are made, and by how many worker processes: 0 leaves the choice to the machine."""
+
+    executor: str
+    workers: int = 0
+
+
+HERE = Place("here")
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output instead of a table.")]
@@ -117,3 +137,15 @@ def plain_warnings() -> Iterator[None]:
         yield
     for each in caught:
         sys.stderr.write(f"tradeoff: {each.message}\n")
+
+
+@contextmanager
+def kept_when_interrupted(says: bool = True) -> Iterator[None]:
+    """After Ctrl-C: says how to go on, unless another process does, and leaves with 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if says:
+            command = shlex.join(["tradeoff", *sys.argv[1:]])
+            sys.stderr.write(f"tradeoff: interrupted; what was measured is kept. To go on: {command}\n")
+        raise typer.Exit(130) from None

@@ -16,6 +16,7 @@ from tradeoff.errors import InputError
 if TYPE_CHECKING:
     from tradeoff.records.store import Record, Store
     from tradeoff.report.run import Report, WeightsReport
+    from tradeoff.report.searches import SearchReport
 
 FIGURES = ("temporal-weights",)
 DEFAULT_WEIGHTS = "i3d-kinetics400"
@@ -56,10 +57,17 @@ def report(
     variant: Annotated[
         str | None, typer.Option(help="With --weights: the network that a file of bare weights is of.")
     ] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--search",
+            help="Instead of sweeps, draw what this search reached in how many seconds of training; may be repeated.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder; or, with
-    --figure, one figure of trained weights.
+    --figure, one figure of trained weights; or, with --search, searches side by side.
 
     Where a sweep timed several runtimes, precisions or layouts: all deployments, and the frontier over the fastest.
 
@@ -68,17 +76,28 @@ def report(
     Example: tradeoff report --pareto --sweep bottom_heavy --runtime openvino
 
     Example: tradeoff report --figure temporal-weights --weights i3d-kinetics400
+
+    Example: tradeoff report --search grid --search random --search nsga2
     """
-    written: dict[str, Report] | dict[str, WeightsReport]
-    if figure is None:
+    written: dict[str, Report] | dict[str, WeightsReport] | dict[str, SearchReport]
+    sweeps: dict[str, object] = {
+        "--sweep": name,
+        "--pareto": pareto or None,
+        "--against": against,
+        "--runtime": runtime,
+    }
+    if search:
+        _refuse("with --search", sweeps | {"--figure": figure, "--weights": weights, "--variant": variant})
+        from tradeoff.report.searches import report_searches
+
+        written = {" ".join(search): report_searches(results, search, out)}
+    elif figure is None:
         _refuse("without --figure", {"--weights": weights, "--variant": variant})
         from tradeoff.report.run import report_sweeps
 
         written = report_sweeps(results, out, name, pareto=pareto, against=against, runtime=runtime)
     else:
-        _refuse(
-            "with --figure", {"--sweep": name, "--pareto": pareto or None, "--against": against, "--runtime": runtime}
-        )
+        _refuse("with --figure", sweeps)
         written = _draw_weights(figure, weights, variant, results, out)
     if as_json:
         print_json({each: found.as_record() for each, found in written.items()})

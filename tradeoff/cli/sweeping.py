@@ -6,7 +6,6 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +14,7 @@ import typer
 
 from tradeoff.cli.app import app
 from tradeoff.cli.options import (
+    HERE,
     LOCAL_RESULTS,
     Cache,
     Clip,
@@ -22,12 +22,15 @@ from tradeoff.cli.options import (
     Device,
     Json,
     Order,
+    Place,
     Results,
     Threads,
     VariantName,
     Views,
+    Where,
     cache_of,
     data_of,
+    kept_when_interrupted,
     make_sweep_of,
     plan_of,
 )
@@ -47,24 +50,6 @@ class Stage(StrEnum):
     TRAINING = "training"
     ACCURACY = "accuracy"
     LATENCY = "latency"
-
-
-class Where(StrEnum):
-    """Where measurements are made, as --executor names it."""
-
-    HERE = "here"
-    LOCAL = "local"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where measurements are made, and by how many worker processes: 0 leaves the choice to the machine."""
-
-    executor: str
-    workers: int = 0
-
-
-HERE = Place("here")
 
 
 @app.command()
@@ -106,11 +91,17 @@ def sweep(
     """
     from tradeoff.sweep.file import read_sweep
 
-    if dry_run:
-        _estimate(read_sweep(file), results, device, threads, cache, only, as_json)
-        return
-    where = Place(executor.value, workers)
-    _measure(read_sweep(file), results, device, threads, cache, only, as_json, where)
+    chosen, where = read_sweep(file), Place(executor.value, workers)
+    if chosen.search is not None:
+        if only:
+            raise InputError(f"--only {only[0]} means nothing for {file}: what a search proposes depends on all of it")
+        from tradeoff.cli.searching import search_sweep
+
+        search_sweep(chosen, results, device, threads, cache, where, dry_run, as_json)
+    elif dry_run:
+        _estimate(chosen, results, device, threads, cache, only, as_json)
+    else:
+        _measure(chosen, results, device, threads, cache, only, as_json, where)
 
 
 @app.command()
@@ -228,16 +219,10 @@ def _measure(
     plan = plan_of(chosen, device, threads, cache_of(cache), place.workers)
     main = current().is_main_process
     kinds = _kinds(plan, only)
-    try:
-        with Reporter() if main else silent() as reporter:
-            store = Store(results)
-            executor = choose(place.executor, plan, store, cache_of(cache), device, place.workers, reporter.say)
-            outcome = Engine(plan, store, executor, reporter).run(kinds)
-    except KeyboardInterrupt:
-        if main:
-            command = shlex.join(["tradeoff", *sys.argv[1:]])
-            sys.stderr.write(f"tradeoff: interrupted; what was measured is kept. To go on: {command}\n")
-        raise typer.Exit(130) from None
+    with kept_when_interrupted(says=main), Reporter() if main else silent() as reporter:
+        store = Store(results)
+        executor = choose(place.executor, store, cache_of(cache), device, place.workers, plan.processes, reporter.say)
+        outcome = Engine(plan, store, executor, reporter).run(kinds)
     leave()
     if not main:
         return

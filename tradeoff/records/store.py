@@ -7,6 +7,7 @@
     <root>/logs/<key>.csv               the epochs of a training
     <root>/logs/<name>_<key's start>/   its steps, for TensorBoard where that is installed
     <root>/attempts/*.json              what failed, and why; never occupies a key
+    <root>/searches/<name>.json         what a search did, candidate by candidate: `tradeoff.records.searches`
     <root>/sweeps/<name>.json           which keys a sweep consists of, and what its file says is published
     <root>/damaged/                     what a power cut left of any of these
 

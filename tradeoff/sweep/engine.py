@@ -79,7 +79,7 @@ class Engine:
             running = stack.enter_context(said) if self._main else None
             stack.enter_context(self.executor)
             with self.reporter.opening() as opening:
-                self.executor.prepare(queue.kinds, opening)
+                self.executor.prepare(self.plan, queue.kinds, opening)
             while queue:
                 while (measurement := queue.next()) and self.executor.takes(measurement):
                     self._start(queue, measurement, running)

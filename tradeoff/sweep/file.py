@@ -27,6 +27,7 @@ from tradeoff.data.specs import CatalogueData, DataSpec, Pack, SyntheticData, Vi
 from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyAxes
 from tradeoff.records.published import Fact
+from tradeoff.sweep.search.file import Halving, Limits, Search
 from tradeoff.training.recipe import Recipe
 from tradeoff.variants import UNITS, Variant, curve_names, expand_units
 from tradeoff.weights.known import is_name
@@ -152,12 +153,14 @@ class Sweep(BaseModel):
     `timeout` needs worker processes, which `tradeoff sweep` has unless it is told otherwise.
 
     `published` are facts to hold what is measured against; they stand beside it in the tables, and in no key.
+
+    `search` proposes networks in place of `variants`, which may then be left out; named ones are measured too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    variants: tuple[Entry, ...] = Field(min_length=1)
+    variants: tuple[Entry, ...] = Field((), min_length=1)
     width: float = Field(1.0, strict=True)
     clip: str = "16x64x64"
     data: DataSpec | None = None
@@ -177,6 +180,7 @@ class Sweep(BaseModel):
     timeout: Timeout | None = None
     latency: Annotated[LatencyAxes | None, BeforeValidator(_none)] = LatencyAxes()
     published: tuple[Fact, ...] = ()
+    search: Search | None = None
 
     @field_validator("clip")
     @classmethod
@@ -201,6 +205,10 @@ class Sweep(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Sweep:
+        if self.search is not None:
+            self.search.check(self.model_fields_set, self.train, self.latency)
+        elif not self.variants:
+            raise ValueError("key 'variants' is missing")
         Variant.parse("I3D", width=self.width)
         if self.data is not None and self.classes is not None:
             raise ValueError("classes is given beside data: leave it out, the data set knows its classes")
@@ -338,6 +346,9 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "published": Fact,
     "retries": Retries,
     "timeout": Timeout,
+    "search": Search,
+    "search.within": Limits,
+    "search.halving": Halving,
     "data.synthetic": SyntheticData,
     "data.videos": VideoData,
     "data.catalogue": CatalogueData,
@@ -349,11 +360,14 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 
 _FACT = "{variant: I2D, top1: 34.4, confidence: confirmed, source: Table 1}"
 _EXAMPLES = {
+    "epochs": "[1, 3]",
+    "gating": "[false, true]",
     "milestones": "[0.75, 0.875]",
     "orders": "[normal, reversed]",
     "published": f"[{_FACT}]",
     "throughput": "[4, 8]",
     "variants": "[I2D, I3D]",
+    "width": "[0.125, 0.25]",
 }
 """What a list looks like, where it is not one of numbers from 0."""
 

@@ -27,6 +27,13 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
     skipped: list[Measurement] = field(default_factory=list)  # what could not be made after a failure
 
+    def add(self, other: Outcome) -> None:
+        """Count what another run did too."""
+        self.measured += other.measured
+        self.present += other.present
+        self.failures += other.failures
+        self.skipped += other.skipped
+
     def as_record(self) -> dict[str, Any]:
         failures = [
             {"measurement": str(each.measurement), "reason": each.reason, "attempt": str(each.attempt)}

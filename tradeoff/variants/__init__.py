@@ -17,5 +17,6 @@ from tradeoff.variants.inception import curve_names as curve_names
 from tradeoff.variants.inception import cut as cut
 from tradeoff.variants.inception import expand_units as expand_units
 from tradeoff.variants.inception import family_names as family_names
+from tradeoff.variants.inception import unit_choices as unit_choices
 from tradeoff.variants.peers import PEERS as PEERS
 from tradeoff.variants.peers import PeerVariant as PeerVariant

@@ -204,12 +204,8 @@ def _units_of(stem: str) -> str | None:
 MOST_EXPANDED = 3**7
 
 
-def expand_units(pattern: str) -> list[str]:
-    """The names of every mix that a pattern stands for: `22[3s]{2}222[2s]{4}`, a letter a unit, bottom to top.
-
-    A bracket is a choice, `{n}` repeats what stands before it. Raises InputError for a pattern that does not name all
-    units, or stands for more than 2,187 networks.
-    """
+def unit_choices(pattern: str) -> list[list[str]]:
+    """The letters that a pattern allows, unit by unit. Raises InputError for one that does not name all units."""
     places = re.findall(r"(\[[32s]+\]|[32s])(?:\{(\d{1,2})\})?", pattern.lower())
     choices = [sorted(set(letters.strip("[]"))) for letters, count in places for _ in range(int(count or 1))]
     read = "".join(f"{letters}{{{count}}}" if count else letters for letters, count in places)
@@ -218,6 +214,16 @@ def expand_units(pattern: str) -> list[str]:
             f"units {pattern!r} names {len(choices)} units: name {len(UNITS)}, a letter each (3 full, 2 flat, "
             "s separable), [3s] for a choice, {4} for four times"
         )
+    return choices
+
+
+def expand_units(pattern: str) -> list[str]:
+    """The names of every mix that a pattern stands for: `22[3s]{2}222[2s]{4}`, a letter a unit, bottom to top.
+
+    A bracket is a choice, `{n}` repeats what stands before it. Raises InputError for a pattern that does not name all
+    units, or stands for more than 2,187 networks.
+    """
+    choices = unit_choices(pattern)
     if (count := math.prod(map(len, choices))) > MOST_EXPANDED:
         raise InputError(f"units {pattern!r} stands for {count} networks: {MOST_EXPANDED} at most")
     mixes = ("".join(letters) for letters in itertools.product(*choices))

@@ -15,7 +15,7 @@ from tradeoff.sweep.failures import Failed
 from tradeoff.sweep.listening import Listener
 from tradeoff.sweep.logs import MeasurementLog
 from tradeoff.sweep.measuring import Measurer
-from tradeoff.sweep.plan import Measurement
+from tradeoff.sweep.plan import Measurement, Plan
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Ended:
 
 
 class Executor(Protocol):
-    """A context manager: what it starts, ends with it. Leaving it by an exception ends what is under way at once;
-    trainings go on from their last saved state.
+    """A context manager, which may be entered again inside: what it starts, ends with the outermost. Leaving it by an
+    exception ends what is under way at once; trainings go on from their last saved state.
 
     Ctrl-C: `wait` lets what is under way save what it has, and then raises KeyboardInterrupt; the second time at once.
     """
@@ -40,8 +40,11 @@ class Executor(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def prepare(self, kinds: Collection[Kind], listener: Listener) -> None:
-        """Make ready what measurements of those kinds need. Raises InputError for data that cannot be used at all."""
+    def prepare(self, plan: Plan, kinds: Collection[Kind], listener: Listener) -> None:
+        """What it starts from now on is of this plan: make ready what its measurements of those kinds need.
+
+        Raises InputError for data that cannot be used at all, and for a plan that it cannot carry out.
+        """
         ...
 
     def takes(self, measurement: Measurement) -> bool:

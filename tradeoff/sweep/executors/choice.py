@@ -12,7 +12,6 @@ from tradeoff.records.store import Store
 from tradeoff.sweep.executors.base import Executor
 from tradeoff.sweep.executors.here import Here
 from tradeoff.sweep.executors.local import Local
-from tradeoff.sweep.plan import Plan
 from tradeoff.training.processes import current
 
 
@@ -35,16 +34,16 @@ def local_devices(device: str, workers: int, together: int) -> list[torch.device
 
 def choose(
     name: str,
-    plan: Plan,
     store: Store,
     cache: Path,
     device: str,
     workers: int,
+    together: int,
     say: Callable[[str], None],
 ) -> Executor:
-    """`here`, or `local` with so many workers. Raises InputError for what contradicts it."""
+    """`here`, or `local` with so many workers; `together` as in `local_devices`. Raises InputError for what contradicts."""
     if current().num_processes > 1 or name == "here":
         if workers > 1:
             raise InputError(f"--workers is {workers} and all is measured in this process: use --executor local")
-        return Here(plan, store, cache)
-    return Local(plan, store, cache, local_devices(device, workers, plan.processes), say)
+        return Here(store, cache)
+    return Local(store, cache, local_devices(device, workers, together), say)

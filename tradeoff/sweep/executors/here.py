@@ -24,13 +24,8 @@ from tradeoff.training.processes import current, left_alone, of_all, of_main
 class Here:
     """See `Executor`."""
 
-    def __init__(self, plan: Plan, store: Store, cache: Path) -> None:
-        if plan.sweep.timeout is not None:
-            raise InputError(
-                "timeout is given and the measurements are made in this process, which cannot be ended "
-                "alone: use --executor local, or leave timeout out"
-            )
-        self.measurer = Measurer(plan, store, cache)
+    def __init__(self, store: Store, cache: Path) -> None:
+        self.store, self.cache = store, cache
         self._as_ctrl_c = AsCtrlC()
         self._ended: list[Ended] = []
         self._main: bool = current().is_main_process
@@ -45,7 +40,13 @@ class Here:
     ) -> None:
         self._as_ctrl_c.__exit__(kind, error, trace)
 
-    def prepare(self, kinds: Collection[Kind], listener: Listener) -> None:
+    def prepare(self, plan: Plan, kinds: Collection[Kind], listener: Listener) -> None:
+        if plan.sweep.timeout is not None:
+            raise InputError(
+                "timeout is given and the measurements are made in this process, which cannot be ended "
+                "alone: use --executor local, or leave timeout out"
+            )
+        self.measurer = Measurer(plan, self.store, self.cache)
         self.measurer.open(kinds, listener)
 
     def takes(self, measurement: Measurement) -> bool:

@@ -45,6 +45,7 @@ class _Worker:
 
     process: BaseProcess
     pipe: Connection
+    plan: Plan | None = None
     measurement: Measurement | None = None
     listener: Listener = field(default_factory=Listener)
     deadline: float = float("inf")
@@ -71,25 +72,29 @@ class Local:
 
     def __init__(
         self,
-        plan: Plan,
         store: Store,
         cache: Path,
         devices: Sequence[torch.device],
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.plan, self.store, self.cache, self.say = plan, store, cache, say
-        self.devices = devices
+        self.store, self.cache, self.devices, self.say = store, cache, devices, say
+        self._entered = 0
         self._workers: dict[int, _Worker] = {}
         self._stopping = Stopping()
         self._told_to_stop = False
 
     def __enter__(self) -> Local:
-        self._stopping.__enter__()
+        if not self._entered:
+            self._stopping.__enter__()
+        self._entered += 1
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._entered -= 1
+        if self._entered:
+            return
         try:
             if kind is None:
                 self._dismiss()
@@ -99,9 +104,10 @@ class Local:
         finally:
             self._stopping.__exit__(kind, error, trace)
 
-    def prepare(self, kinds: Collection[Kind], listener: Listener) -> None:
-        """Here, once, so that the workers find it ready."""
-        clips = Clips(self.plan, self.cache)
+    def prepare(self, plan: Plan, kinds: Collection[Kind], listener: Listener) -> None:
+        """The data here, once, so that the workers find it ready."""
+        self.plan = plan
+        clips = Clips(plan, self.cache)
         clips.listener = listener
         clips.open({*kinds})
 
@@ -119,6 +125,10 @@ class Local:
         worker.deadline = float("inf")
         worker.measurement, worker.listener, worker.kills = measurement, listener, kills_for_memory()
         with suppress(OSError):  # one that has died meanwhile is noticed by `wait`
+            if worker.plan is not self.plan:
+                # Pickled plainly: tensors that take multiprocessing's way need shared memory, which containers lack.
+                worker.pipe.send(pickle.dumps(replace(self.plan, device=self.devices[place])))
+                worker.plan = self.plan
             worker.pipe.send((measurement, divide))
 
     def wait(self) -> list[Ended]:
@@ -136,8 +146,7 @@ class Local:
     def _hire(self, place: int) -> _Worker:
         context = get_context("spawn")  # CUDA and thread pools do not survive a fork
         ours, theirs = context.Pipe()
-        plan = pickle.dumps(replace(self.plan, device=self.devices[place]))
-        arguments = (theirs, plan, self.store.root, self.cache, torch.get_num_threads(), Measurer.save_every)
+        arguments = (theirs, self.store.root, self.cache, torch.get_num_threads(), Measurer.save_every)
         process = context.Process(target=serve, args=arguments, name=f"worker {place}")
         process.start()
         theirs.close()

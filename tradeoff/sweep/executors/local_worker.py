@@ -51,20 +51,20 @@ class Telling(Listener):
         self._pipe.send(("lost", tuple(new), lost, videos))
 
 
-def serve(pipe: Connection, pickled_plan: bytes, root: Path, cache: Path, threads: int, save_every: float) -> None:
-    """Measure what comes through the pipe until nothing more does, or until Ctrl-C, which `Local` passes on.
-
-    pickled_plan: plainly, since tensors that take multiprocessing's way need shared memory, which containers lack.
-    """
+def serve(pipe: Connection, root: Path, cache: Path, threads: int, save_every: float) -> None:
+    """Measure what comes through the pipe until nothing more does, or until Ctrl-C, which `Local` passes on: pickled
+    plans, and measurements of the last one with how many times fewer clips at once they take."""
     os.setsid()  # a terminal's Ctrl-C reaches it through `Local` alone, and what it starts ends with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
-    measurer = Measurer(pickle.loads(pickled_plan), Store(root), cache)
-    measurer.save_every = save_every
     telling = Telling(pipe)
     _pass_on_warnings(telling)
     try:
         while (job := pipe.recv()) is not None:
+            if isinstance(job, bytes):
+                measurer = Measurer(pickle.loads(job), Store(root), cache)
+                measurer.save_every = save_every
+                continue
             measurement, divide = job
             pipe.send((BEGUN,))
             with _output_to(log_path(root, measurement)):
