@@ -41,7 +41,7 @@ def choose(
     together: int,
     say: Callable[[str], None],
 ) -> Executor:
-    """`here`, or `local` with so many workers; `together` as in `local_devices`. Raises InputError for what contradicts."""
+    """`here`, or `local` with so many workers; `together` as in `local_devices`. Raises InputError."""
     if current().num_processes > 1 or name == "here":
         if workers > 1:
             raise InputError(f"--workers is {workers} and all is measured in this process: use --executor local")
