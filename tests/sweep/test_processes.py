@@ -193,7 +193,7 @@ def test_processes_that_end_without_a_record_are_a_failure_with_their_last_lines
         return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
 
     monkeypatch.setattr(apart, "_start", start)
-    file = write(tmp_path / "mine.yaml", values | {"processes": 2, "latency": "none"})
+    file = write(tmp_path / "mine.yaml", values | {"processes": 2, "latency": "none", "retries": {"died": 0}})
     code, out, err = one("sweep", file, "--json")
     assert code == 1
     assert json.loads(out)["failures"][0]["reason"] == reason
