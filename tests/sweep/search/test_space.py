@@ -7,6 +7,7 @@ import pytest
 from tradeoff import Variant
 from tradeoff.sweep.search.file import Search
 from tradeoff.sweep.search.halving import places, promoted
+from tradeoff.sweep.search.most import Most, Stage
 from tradeoff.sweep.search.space import Space, space_of
 from tradeoff.variants import UNITS
 
@@ -67,3 +68,15 @@ def test_of_a_front_those_with_room_around_them_go_on() -> None:
 )
 def test_the_share_that_goes_on_is_rounded_up(count: int, keep: float, left: int) -> None:
     assert places(count, keep) == left
+
+
+def test_the_most_is_that_of_the_slowest() -> None:
+    stages = Stage("counted", 40, 0.5, 1.0), Stage("whole trainings", 20, 30.0, 45.0)
+    found = Most("mine", 2, ("I3D", "S3D"), stages, 60.0, ("the machine was busy",))
+    assert found.typical_seconds == 60 + 40 * 0.5 + 20 * 30  # 11.3 minutes
+    assert found.seconds == 60 + 40 * 1 + 20 * 45  # 16.7 minutes
+    time, note = found.lines()[-2:]
+    assert time == (
+        "time: about 11 min if candidates are like 4 random ones, and at most about 17 min, if all were I3D or S3D"
+    )
+    assert note == "note: the machine was busy"
