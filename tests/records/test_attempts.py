@@ -46,6 +46,16 @@ def test_an_older_attempt_is_named_from_what_it_depends_on(store: Store) -> None
     assert "training: out of memory, the loss became nan" in read_attempt(path).sentence
 
 
+def test_a_damaged_note_gives_way_to_the_one_before(store: Store) -> None:
+    key = key_of_training("I3D", 1)
+    store.write_attempt(key, "first", "", {}, began=NOW)
+    second = store.write_attempt(key, "second", "", {}, began=NOW + timedelta(minutes=1))
+    change(second, depends_on=[1])
+    assert failures(store, [key.digest])[key.digest].reason == "first"
+    second.write_bytes(b"")
+    assert failures(store, [key.digest])[key.digest].reason == "first"
+
+
 def test_an_attempt_at_something_else_than_its_name_says_is_refused(store: Store) -> None:
     path = store.write_attempt(key_of_training("I3D", 1), "r", "", {}, began=NOW)
     change(path, key="0" * 16)

@@ -133,6 +133,8 @@ BREAKS: dict[str, tuple[Any, ...]] = {
         "checkpoints/*.resume.pt",
     ),
     "sweep": ("sweeps/*.json", lambda p: change(p, keys=[]), "which records its sweep has"),
+    "sweep's keys": ("sweeps/*.json", lambda p: change(p, keys={"cost": [7]}), "which records its sweep has"),
+    "nobody's accuracy": ("accuracy/*.json", lambda p: change(p, about={"seed": "0"}), "about.seed"),
 }
 """What is broken: the files to take the first of, how, what is said, and the file it is said of where it is another."""
 
@@ -152,6 +154,8 @@ def test_what_is_broken_is_named_alone(root: Path, what: str) -> None:
 def test_a_damaged_attempt_is_named(root: Path) -> None:
     path = Store(root).write_attempt(key_of_training("I3D", 1), "r", "", {}, began=NOW)
     assert verify(Store(root)).problems == []
+    change(path, depends_on={"seed": 9})
+    assert [each.what for each in verify(Store(root)).problems] == ["depends on something else than its key says"]
     path.write_text("{")
     assert [each.file for each in verify(Store(root)).problems] == [f"attempts/{path.name}"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -71,6 +72,8 @@ def read_attempt(path: Path) -> Attempt:
         raise InputError(f"{path} is of another measurement than its name says: restore it or delete it")
     reason, log, outcome = (str(values.get(name) or "") for name in ("reason", "log", "outcome"))
     depends_on, about, made = (values.get(name) or {} for name in ("depends_on", "about", "made"))
+    if not all(isinstance(part, dict) for part in (depends_on, about, made)):
+        raise InputError(f"{path} does not say what was attempted: restore it or delete it")
     return Attempt(named["kind"], named["key"], named["began"], reason, log, path, depends_on, about, made, outcome)
 
 
@@ -91,9 +94,19 @@ def attempts_of(store: Store, keys: Collection[str]) -> dict[str, list[Attempt]]
 
 def failures(store: Store, keys: Collection[str]) -> dict[str, Attempt]:
     """For each of some keys that failed and has no record since: the latest attempt. In the order of the keys."""
-    latest = {key: path for path, key in _noted(store)}
-    open_ = (key for key in keys if key in latest and not _is_on_record(store, key))
-    return {key: read_attempt(latest[key]) for key in open_}
+    noted: dict[str, list[Path]] = defaultdict(list)
+    for path, key in _noted(store):
+        noted[key].append(path)
+    latest = ((key, _last_readable(noted[key])) for key in keys if key in noted and not _is_on_record(store, key))
+    return {key: attempt for key, attempt in latest if attempt}
+
+
+def _last_readable(paths: Sequence[Path]) -> Attempt | None:
+    """A note of a failure that is damaged itself stops no report; `tradeoff results verify` names it."""
+    for path in reversed(paths):
+        with suppress(InputError):
+            return read_attempt(path)
+    return None
 
 
 def failed_of(store: Store, sweep: str) -> list[Attempt]:

@@ -25,8 +25,10 @@ def variant_name(about: Fields, depends_on: Fields) -> str:
     """The variant's name; of what was noted before attempts said it, from its fields; empty where nothing tells."""
     if "name" in about:
         return str(about["name"])
-    fields = about.get("variant", depends_on.get("variant"))
-    return Variant.from_fields(fields).name if fields else ""
+    try:
+        return Variant.from_fields(about.get("variant", depends_on.get("variant"))).name
+    except (InputError, AttributeError, KeyError, TypeError):  # an accuracy's attempt; a family of another version
+        return ""
 
 
 def particulars(about: Fields, depends_on: Fields) -> str:

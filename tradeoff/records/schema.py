@@ -23,16 +23,18 @@ Values = dict[str, Any]
 
 
 def _sort_what_made_it(values: Values) -> Values:
-    """From schema 1; a sweep's entry has no `made`, and stays as it is."""
-    made = dict(values.get("made") or {})
+    """From schema 1; a sweep's entry has no `made`, and stays as it is, as does what is none at all."""
+    if not isinstance(values.get("made"), dict):
+        return values
+    made = dict(values["made"])
     if "tradeoff" in made:
         made["code"] = {"version": made.pop("tradeoff")}
-    if "machine" in made:
+    if isinstance(made.get("machine"), dict):
         old = dict(made["machine"])
         kind, _, name = str(old.pop("device", "")).partition(" ")
         cores = {"cores": old.pop("cores")} if "cores" in old else {}
         made |= {"machine": {"gpu" if kind == "cuda" else "cpu": name} | cores, "packages": old}
-    return values | {"made": made} if made else values
+    return values | {"made": made}
 
 
 MIGRATIONS: Mapping[int, Callable[[Values], Values]] = {1: _sort_what_made_it}
@@ -46,6 +48,12 @@ def read_json(path: Path) -> Values:
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}): restore it or delete it") from error
     return up_to_date(values, path)
+
+
+def names_keys(keys: Any) -> bool:
+    """Whether a sweep's entry says which records it has: a list of keys by kind."""
+    lists = [*keys.values()] if isinstance(keys, dict) else [None]
+    return all(isinstance(each, list) and all(isinstance(key, str) for key in each) for each in lists)
 
 
 def up_to_date(values: Any, path: Path) -> Values:

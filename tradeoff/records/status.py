@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -115,15 +116,24 @@ class Watch:
         for key in keys:
             if key in there:
                 if key not in self._read:
-                    try:
-                        record = read_record(there[key])
-                    except InputError:  # `tradeoff results verify` says what is wrong with it
-                        found[key] = _Done("", None, None)
-                        continue
-                    variant = json.dumps([record.about["variant"], record.about["clip"]], sort_keys=True)
-                    self._read[key] = _Done(variant, record.made.get("seconds"), record.measured.get("macs"))
+                    self._read[key] = _done(there[key])
                 found[key] = self._read[key]
         return found
+
+
+def _done(path: Path) -> _Done:
+    """A record that is damaged is there and tells nothing; `tradeoff results verify` says what is wrong with it."""
+    try:
+        record = read_record(path)
+    except InputError:
+        return _Done("", None, None)
+    variant = json.dumps([record.about["variant"], record.about["clip"]], sort_keys=True)
+    return _Done(variant, _number(record.made, "seconds"), _number(record.measured, "macs"))
+
+
+def _number(part: Any, name: str) -> float | None:
+    value = part.get(name) if isinstance(part, Mapping) else None
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e18 else None
 
 
 def _share(

@@ -37,7 +37,7 @@ from tradeoff.records.arrays import read_npz
 from tradeoff.records.files import sweep_out, sync_folder, write_first
 from tradeoff.records.files import write_atomically as write_atomically
 from tradeoff.records.keys import FOLDERS, Key, Kind
-from tradeoff.records.schema import SCHEMA
+from tradeoff.records.schema import SCHEMA, names_keys
 from tradeoff.records.schema import read_json as _read_json
 
 _ABOUT = {"weights": {"variant"}}  # what a record says of itself at least; of any other kind, the clip too
@@ -191,7 +191,7 @@ class Store:
         """The sweeps that were run into this folder, by name."""
         found = {path: _read_json(path) for path in sorted((self.root / "sweeps").glob("*.json"))}
         for path, values in found.items():
-            if not isinstance(values.get("keys"), dict):
+            if not names_keys(values.get("keys")):
                 raise InputError(f"{path} does not say which records its sweep has: run the sweep again")
         return {path.stem: values for path, values in found.items()}
 

@@ -120,8 +120,10 @@ class _WeightsMeasured(_Part):
 
 
 class _About(_Part):
+    """Of weights alone, which have seen no clip."""
+
+    name: str
     variant: Fields
-    clip: ClipText | None = None
 
     @field_validator("variant")
     @classmethod
@@ -131,6 +133,23 @@ class _About(_Part):
         except (InputError, KeyError, TypeError) as error:
             raise ValueError(f"is none that this version knows ({error})") from error
         return fields
+
+
+class _AboutClips(_About):
+    clip: ClipText
+
+
+class _AboutTraining(_AboutClips):
+    data: str
+    fold: int
+    seed: int | None
+    recipe: str
+    recipe_key: str
+
+
+class _AboutAccuracy(_AboutTraining):
+    order: Literal["normal", "reversed"]
+    view: Fields
 
 
 class _Made(_Part):
@@ -159,27 +178,26 @@ class _Whole(BaseModel):
     key: Digest
     depends_on: Fields
     measured: Fields
-    about: _About
+    about: Fields
     made: _Made
     arrays: str | None
 
 
-_PARTS: Mapping[Kind, tuple[type[_Part], type[_Part]]] = {
-    "cost": (_CostDependsOn, _CostMeasured),
-    "training": (_TrainingDependsOn, _TrainingMeasured),
-    "accuracy": (_AccuracyDependsOn, _AccuracyMeasured),
-    "latency": (_LatencyDependsOn, _LatencyMeasured),
-    "weights": (_WeightsDependsOn, _WeightsMeasured),
+_PARTS: Mapping[Kind, tuple[type[_Part], type[_Part], type[_About]]] = {
+    "cost": (_CostDependsOn, _CostMeasured, _AboutClips),
+    "training": (_TrainingDependsOn, _TrainingMeasured, _AboutTraining),
+    "accuracy": (_AccuracyDependsOn, _AccuracyMeasured, _AboutAccuracy),
+    "latency": (_LatencyDependsOn, _LatencyMeasured, _AboutClips),
+    "weights": (_WeightsDependsOn, _WeightsMeasured, _About),
 }
 
 
 def invalid(kind: Kind, values: Mapping[str, Any]) -> list[str]:
     """What is wrong with a record's values, a sentence each: `measured.top1: Input should be less than or equal to 1
     (it is 39.8)`; none for a record as it should be."""
-    depends_on, measured = _PARTS[kind]
     found = _wrong(_Whole, values, "")
-    found += _wrong(depends_on, values.get("depends_on"), "depends_on.")
-    found += _wrong(measured, values.get("measured"), "measured.")
+    for name, model in zip(("depends_on", "measured", "about"), _PARTS[kind], strict=True):
+        found += _wrong(model, values.get(name), f"{name}.")
     return list(dict.fromkeys(found))
 
 

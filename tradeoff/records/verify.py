@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 
 from tradeoff.errors import InputError
 from tradeoff.records.attempts import read_attempt
 from tradeoff.records.keys import FOLDERS, Key, Kind
-from tradeoff.records.schema import read_json, up_to_date
+from tradeoff.records.schema import names_keys, read_json, up_to_date
 from tradeoff.records.statistics import topk_correct
 from tradeoff.records.store import Record, Store
 from tradeoff.records.validation import invalid
@@ -68,7 +68,7 @@ class _Verifier:
                 self._record(kind, path)
         self._trainings()
         self._checkpoints()
-        for folder, read in (("attempts", read_attempt), ("sweeps", _read_sweep)):
+        for folder, read in (("attempts", _read_attempt), ("sweeps", _read_sweep)):
             for path in sorted((self.store.root / folder).glob("*.json")):
                 self.found.read[folder] += 1
                 try:
@@ -242,12 +242,17 @@ def _is_whole_state(path: Path) -> bool:
     return hashlib.sha256(content[_DIGEST_BYTES:]).digest() == content[:_DIGEST_BYTES]
 
 
+def _read_attempt(path: Path) -> None:
+    attempt = read_attempt(path)
+    if Key(cast(Kind, attempt.kind), attempt.depends_on).digest != attempt.key:
+        raise InputError(f"{path} depends on something else than its key says")
+
+
 def _read_sweep(path: Path) -> dict[str, list[str]]:
-    keys = read_json(path).get("keys")
-    lists = isinstance(keys, dict) and all(isinstance(each, list) for each in keys.values())
-    if not isinstance(keys, dict) or not lists or any(kind not in FOLDERS for kind in keys):
+    keys: Any = read_json(path).get("keys")
+    if not names_keys(keys) or not set(keys) <= set(FOLDERS):
         raise InputError(f"{path} does not say which records its sweep has")
-    return keys
+    return dict(keys)
 
 
 def _without(error: InputError, path: Path) -> str:
