@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from torture import DAMAGES, SMALL, Campaign, Sweep, contents, damage
+from killed_sweeps import DAMAGES, SMALL, Sweep, contents, damage
+from torture import Campaign
 
 
 @pytest.fixture(scope="module")
