@@ -14,13 +14,16 @@ from tradeoff.records.statistics import (
     Component,
     balanced,
     bootstrap,
+    bootstraps,
     class_ratio,
     geometric_mean_interval,
     median_interval,
     paired_difference,
+    paired_differences,
     percentiles,
     proportion_interval,
     ratio_interval,
+    rivals,
     samples_needed,
     topk_correct,
     wilson,
@@ -94,6 +97,42 @@ def test_bootstrap_does_not_collapse_at_the_ends() -> None:
     interval = bootstrap(np.ones((3, 100), bool), np.arange(100))
     assert interval.high == 1.0
     assert 0.93 < interval.low < 0.99  # Agresti & Coull: (100 + 1.92) / 103.84 - 1.96 * 0.0133 = 0.955
+
+
+def resampled_one_by_one(correct: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
+    """The interval of one training that `bootstrap` describes, each draw's groups added up by themselves."""
+    codes = np.unique(groups, return_inverse=True)[1]
+    sums, sizes = np.bincount(codes, correct[0]), np.bincount(codes).astype(float)
+    mean, typical = correct[0].mean(), sizes.mean()
+    sums, sizes = np.append(sums, typical * np.array([1.0, 1.0, 0.0, 0.0])), np.append(sizes, [typical] * 4)
+    picks = np.random.default_rng([20180911, 0]).integers(sums.size, size=(2000, sums.size))
+    draws = np.array([sums[pick].sum() / sizes[pick].sum() for pick in picks])
+    centre = sums.sum() / sizes.sum()
+    stretch = stats.t.ppf(0.975, codes.max()) / stats.norm.ppf(0.975)
+    low, high = stretch * np.quantile(draws - centre, [0.025, 0.975]) + centre
+    return min(mean, max(0.0, low)), max(mean, min(1.0, high))
+
+
+@pytest.mark.parametrize("clips", [3, 40, 257])
+def test_the_bootstrap_is_that_of_draws_added_up_one_by_one(clips: int) -> None:
+    rng = np.random.default_rng(clips)
+    correct, groups = rng.random((1, clips)) < 0.7, rng.integers(0, 1 + clips // 2, clips)
+    found = bootstrap(correct, groups)
+    assert (found.low, found.high) == pytest.approx(resampled_one_by_one(correct, groups), abs=1e-12)
+
+
+def test_an_interval_does_not_depend_on_what_it_was_computed_with() -> None:
+    """To the last bit, although many are multiplied out together: a report must not change with its neighbours."""
+    rng = np.random.default_rng(0)
+    groups = np.arange(90) // 2
+    several = [(rng.random((3, 90)) < share, groups) for share in rng.random(300)]
+    several += [(rng.random((2, 31)) < 0.5, np.arange(31)), (np.ones((1, 90), bool), groups)]
+    assert bootstraps(several) == [bootstrap(*each) for each in several]
+    pairs = [(a, b, groups) for (a, _), (b, _) in zip(several[:40], several[40:80], strict=True)]
+    for paired in (True, False):
+        alone = [paired_difference(*pair, same_trainings=paired) for pair in pairs]
+        assert paired_differences(pairs, same_trainings=paired) == alone
+    assert bootstraps([]) == []
 
 
 def test_shared_pixels_widen_the_bootstrap() -> None:
@@ -189,6 +228,13 @@ def test_topk_against_a_loop(scores: np.ndarray, labels: np.ndarray) -> None:
 def test_topk_refuses_what_makes_no_sense(labels: list[int], k: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
         topk_correct(np.zeros((2, 3)), labels, k)
+
+
+def test_rivals_are_the_other_classes_that_are_as_probable() -> None:
+    scores = np.array([[0.1, 0.7, 0.2], [0.4, 0.4, 0.2], [0.2, 0.5, 0.3], [0.5, np.nan, 0.1]])
+    beaten_by = rivals(scores, np.array([1, 0, 0, 0]))
+    assert beaten_by[:3].tolist() == [0, 1, 2]
+    assert beaten_by[3] > 3  # whatever k is, a network that collapsed is wrong
 
 
 def test_median_of_ten_lies_between_the_second_and_the_ninth() -> None:

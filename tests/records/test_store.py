@@ -15,6 +15,7 @@ from tradeoff.records.store import Store, find_records
 
 ABOUT = {"variant": {"family": "inception"}, "clip": "16x64x64"}
 KEY = cost_key({"family": "inception"}, "16x64x64", "counter/1")
+OTHER = cost_key({"family": "inception"}, "8x32x32", "counter/1")
 
 
 @pytest.fixture
@@ -40,6 +41,16 @@ def test_the_first_writer_wins(store: Store) -> None:
     assert write(store, 1.0) == 1.0
     assert write(store, 2.0) == 1.0
     assert [record.measured["macs"] for record in store.records("cost")] == [1.0]
+
+
+def test_the_keys_that_are_present_are_those_of_whole_records(store: Store) -> None:
+    assert Store(store.root / "nowhere").present("cost") == set()
+    write(store, 1.0)
+    store.write(OTHER, {"macs": 1.0}, about=ABOUT, made={}, arrays={"samples": np.zeros(3)})
+    (store.root / "cost" / f".writing-{KEY.digest}").write_bytes(b"{")
+    assert store.present("cost") == {KEY.digest, OTHER.digest}
+    assert [record.key for record in store.records("cost")] == sorted([KEY.digest, OTHER.digest])
+    assert store.present("latency") == set()
 
 
 def test_of_many_writers_at_once_one_wins_and_all_see_it(store: Store) -> None:

@@ -56,6 +56,35 @@ def test_crowded_points_are_labelled_apart(figure4: pd.DataFrame, seed: int) -> 
     assert_labels_are_apart(pareto_figure(crowded, "crowded", []), 19)
 
 
+@pytest.fixture
+def crowd(table: Make) -> pd.DataFrame:
+    """A hundred points; only the first and the last beat all that cost as little, over multiply-adds."""
+    rows = pd.concat([table("I2D")] * 100, ignore_index=True)
+    rows["macs"] = rows["params"] = np.linspace(1e9, 9e9, 100)
+    rows["top1"] = [0.5, *[0.4] * 98, 0.6]
+    rows["top1_low"], rows["top1_high"] = rows["top1"] - 0.01, rows["top1"] + 0.01
+    return rows.assign(variant=[f"network{number}" for number in range(100)])
+
+
+def test_of_a_crowd_only_the_frontier_is_named(crowd: pd.DataFrame) -> None:
+    figure = pareto_figure(crowd, "crowd", [])
+    axis = figure.axes[0]
+    assert [text.get_text() for text in labels(axis)] == ["network0", "network99"]
+    assert len(axis.collections) == 2  # the intervals of those two
+    drawn = [line.get_xydata() for line in axis.get_lines() if line.get_linestyle() == "None"]
+    assert len(np.unique(np.concatenate(drawn), axis=0)) == 100
+    assert "Of 100 points only those on a frontier" in " ".join(text.get_text() for text in figure.texts)
+
+
+def test_orders_of_a_crowd_are_drawn_against_each_other(crowd: pd.DataFrame) -> None:
+    reverse = crowd.assign(order="reversed", top1=crowd["top1"] - 0.2)
+    figure = order_figure(pd.concat([crowd, reverse[::-1]]), "crowd", [])
+    assert figure.get_size_inches().max() < 12  # side by side they would take 150
+    points = np.concatenate([line.get_xydata() for line in figure.axes[0].get_lines() if line.get_marker() == "o"])
+    np.testing.assert_allclose(points[:, 0] - points[:, 1], 20)
+    assert len(points) == 100
+
+
 def test_no_label_lies_on_another_points_marker(figure4: pd.DataFrame) -> None:
     figure = pareto_figure(figure4, "Figure 4", [])
     figure.canvas.draw()

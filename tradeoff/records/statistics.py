@@ -109,7 +109,8 @@ def paired_differences(
     """The `paired_difference` of each a, b and groups, to the last bit; many at once take far less time."""
     gaps, spreads, methods = [], [], []
     for a, b, groups in tested:
-        (left, codes), (right, _) = _trainings(a, groups), _trainings(b, groups)
+        left, codes = _trainings(a, groups)
+        right = _floats(b, np.asarray(groups))
         if same_trainings and left.shape != right.shape:
             raise InputError(f"same trainings need as many seeds on both sides, got {len(left)} and {len(right)}")
         gap = left.mean(axis=0) - right.mean(axis=0)
@@ -135,12 +136,17 @@ def _one_training(correct: ArrayLike, groups: ArrayLike) -> tuple[Floats, NDArra
 
 def _trainings(correct: ArrayLike, groups: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
     """`correct` as floats (seeds, clips) and groups as codes 0..G-1 (clips,)."""
-    right, labels = np.asarray(correct), np.asarray(groups)
+    labels = np.asarray(groups)
+    return _floats(correct, labels), np.unique(labels, return_inverse=True)[1]
+
+
+def _floats(correct: ArrayLike, groups: NDArray[np.generic]) -> Floats:
+    right = np.asarray(correct)
     if right.ndim != 2 or 0 in right.shape:
         raise InputError(f"correct has shape {right.shape}; it must be (seeds, clips) with at least one of each")
-    if labels.shape != right.shape[1:]:
-        raise InputError(f"groups have shape {labels.shape}; {right.shape[1]} clips need ({right.shape[1]},)")
-    return right.astype(np.float64), np.unique(labels, return_inverse=True)[1]
+    if groups.shape != right.shape[1:]:
+        raise InputError(f"groups have shape {groups.shape}; {right.shape[1]} clips need ({right.shape[1]},)")
+    return right.astype(np.float64)
 
 
 def topk_correct(log_probabilities: ArrayLike, labels: ArrayLike, k: int) -> Bools:

@@ -104,8 +104,9 @@ class Store:
 
     def records(self, kind: Kind) -> Iterator[Record]:
         """Every record of a kind, in the order of their keys."""
+        folder = self.root / kind
         for name in sorted(self._names(kind)):
-            yield read_record(self.root / kind / name)
+            yield read_record(folder / name)
 
     def present(self, kind: Kind) -> set[str]:
         """The keys of every record of a kind: `has` of many at once."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import pandas as pd
@@ -54,7 +55,8 @@ class Curve:
         return units.count(self.letter) if re.fullmatch(pattern, units) else None
 
 
-def curves_of(units: str, gated: bool = False) -> dict[Curve, int]:
+@lru_cache(maxsize=4096)
+def curves_of(units: str, gated: bool = False) -> Mapping[Curve, int]:
     """The curves that these units (11 letters, bottom to top) are on, with K: I2D four, I3D and S3D two, a cut one.
 
     Networks of other families have no units, and are on none.
