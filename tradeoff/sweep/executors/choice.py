@@ -12,6 +12,7 @@ from tradeoff.records.store import Store
 from tradeoff.sweep.executors.base import Executor
 from tradeoff.sweep.executors.here import Here
 from tradeoff.sweep.executors.local import Local
+from tradeoff.sweep.executors.ray_cluster import Machines
 from tradeoff.sweep.plan import Plan
 from tradeoff.training.processes import current
 
@@ -41,8 +42,16 @@ def choose(
     device: str,
     workers: int,
     say: Callable[[str], None],
+    machines: Machines | None = None,
 ) -> Executor:
-    """`here`, or `local` with so many workers. Raises InputError for what contradicts it."""
+    """`here`, or `local` with so many workers, or `ray` on its `machines`.
+
+    Raises InputError for what contradicts it.
+    """
+    if machines is not None:
+        from tradeoff.sweep.executors.on_ray import OnRay  # an extra
+
+        return OnRay(plan, store, cache, machines, say)
     if current().num_processes > 1 or name == "here":
         if workers > 1:
             raise InputError(f"--workers is {workers} and all is measured in this process: use --executor local")
