@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def join_home(home: Home) -> None:
     """Work as the machine at home would. Raises InputError for another code of tradeoff than there."""
     if code_digest() != home.code:
         raise InputError(
-            f"tradeoff {tradeoff.__version__} of machine {platform.node()} in the Ray cluster is not the one that "
+            f"tradeoff {version('tradeoff')} of machine {platform.node()} in the Ray cluster is not the one that "
             "started the sweep: install the same on all, together with the same torch"
         )
     os.environ.pop("OMP_NUM_THREADS", None)  # Ray's choice, which processes that are started here would inherit
