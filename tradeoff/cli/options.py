@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -30,14 +31,22 @@ class Where(StrEnum):
 
     HERE = "here"
     LOCAL = "local"
+    RAY = "ray"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where measurements are made, and by how many worker processes: 0 leaves the choice to the machine."""
+    """Where measurements are made, and by how many worker processes: 0 leaves the choice to the machine. Of a Ray
+    cluster, its address and the label of the machines."""
 
     executor: str
     workers: int = 0
+    address: str | None = None
+    accelerator: str | None = None
+
+    @property
+    def is_ray(self) -> bool:
+        return self.executor == "ray"
 
 
 HERE = Place("here")
@@ -140,12 +149,12 @@ def plain_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def kept_when_interrupted(says: bool = True) -> Iterator[None]:
-    """After Ctrl-C: says how to go on, unless another process does, and leaves with 130."""
+def kept_when_interrupted() -> Iterator[None]:
+    """After Ctrl-C: says how to go on, unless another process that a launcher started does, and leaves with 130."""
     try:
         yield
     except KeyboardInterrupt:
-        if says:
+        if os.environ.get("RANK", "0") == "0":
             command = shlex.join(["tradeoff", *sys.argv[1:]])
             sys.stderr.write(f"tradeoff: interrupted; what was measured is kept. To go on: {command}\n")
         raise typer.Exit(130) from None

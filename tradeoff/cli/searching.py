@@ -37,6 +37,8 @@ def search_sweep(
     from tradeoff.training.processes import current
 
     plan = replace(plan_of(as_planned(chosen), device, threads, cache_of(cache), place.workers), sweep=chosen)
+    if place.is_ray:
+        raise InputError("a search is for one machine: use it without --executor ray")
     if current().num_processes > 1:
         raise InputError("a search is for one process: start it without a launcher, with processes in the sweep file")
     if dry_run:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,6 +41,7 @@ from tradeoff.errors import InputError
 
 if TYPE_CHECKING:
     from tradeoff.records.keys import Kind
+    from tradeoff.sweep.executors.ray_cluster import Machines
     from tradeoff.sweep.file import Sweep
     from tradeoff.sweep.plan import Plan
 
@@ -64,7 +67,7 @@ def sweep(
         Where,
         typer.Option(
             envvar="TRADEOFF_EXECUTOR",
-            help="Measure in worker processes of this machine (local), or in this one (here).",
+            help="Measure in worker processes of this machine (local), on a Ray cluster (ray), or in this one (here).",
         ),
     ] = Where.LOCAL,
     workers: Annotated[
@@ -75,6 +78,20 @@ def sweep(
             help="Worker processes; default: one a GPU with --device cuda, else one. On a CPU they share its threads.",
         ),
     ] = 0,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the Ray cluster, HOST:PORT; default: RAY_ADDRESS, or the one that this machine is part of, or one "
+            "that is started here."
+        ),
+    ] = None,
+    accelerator: Annotated[
+        str | None,
+        typer.Option(
+            help="Use only machines of the Ray cluster with this label (accelerator type); default: with --device cuda "
+            "that of the machine with most GPUs."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what is left, and about what time and disk it takes.")
     ] = False,
@@ -91,7 +108,9 @@ def sweep(
     """
     from tradeoff.sweep.file import read_sweep
 
-    chosen, where = read_sweep(file), Place(executor.value, workers)
+    chosen, where = read_sweep(file), _place(executor, workers, address, accelerator)
+    if dry_run and where.is_ray:
+        raise InputError("--dry-run estimates what this machine would take: use it without --executor ray")
     if chosen.search is not None:
         if only:
             raise InputError(f"--only {only[0]} means nothing for {file}: what a search proposes depends on all of it")
@@ -102,6 +121,21 @@ def sweep(
         _estimate(chosen, results, device, threads, cache, only, as_json)
     else:
         _measure(chosen, results, device, threads, cache, only, as_json, where)
+
+
+def _place(executor: Where, workers: int, address: str | None, accelerator: str | None) -> Place:
+    """Raises InputError for options of another executor than the one that is named."""
+    if executor != Where.RAY:
+        for name, given in (("address", address), ("accelerator", accelerator)):
+            if given is not None:
+                raise InputError(
+                    f"--{name} is {given} and measures nothing on Ray: add --executor ray, or leave it out"
+                )
+    elif workers:
+        raise InputError(
+            f"--workers is {workers} and on Ray what is free decides: leave it out, or use --executor local"
+        )
+    return Place(executor.value, workers, address or os.environ.get("RAY_ADDRESS"), accelerator)
 
 
 @app.command()
@@ -216,12 +250,15 @@ def _measure(
     from tradeoff.sweep.progress import Reporter, silent
     from tradeoff.training.processes import current, leave
 
-    plan = plan_of(chosen, device, threads, cache_of(cache), place.workers)
-    main = current().is_main_process
-    kinds = _kinds(plan, only)
-    with kept_when_interrupted(says=main), Reporter() if main else silent() as reporter:
-        store = Store(results)
-        executor = choose(place.executor, store, cache_of(cache), device, place.workers, plan.processes, reporter.say)
+    store = Store(results)
+    with ExitStack() as stack:
+        stack.enter_context(kept_when_interrupted())
+        plan, machines = _planned(stack, chosen, device, threads, cache_of(cache), place)
+        main = current().is_main_process
+        kinds = _kinds(plan, only)
+        reporter = stack.enter_context(Reporter() if main else silent())
+        asked = place.executor, store, cache_of(cache), device, place.workers, plan.processes
+        executor = choose(*asked, reporter.say, machines)
         outcome = Engine(plan, store, executor, reporter).run(kinds)
     leave()
     if not main:
@@ -239,6 +276,23 @@ def _measure(
         print_renderables([f"draw it: tradeoff report --pareto --sweep {chosen.name}{_results_option(results)}"])
     if outcome.failures:
         raise typer.Exit(1)
+
+
+def _planned(
+    stack: ExitStack, chosen: Sweep, device: str, threads: int, cache: Path, place: Place
+) -> tuple[Plan, Machines | None]:
+    """The plan of a sweep; on Ray, which is connected until `stack` ends, with the machines that it is for."""
+    if not place.is_ray:
+        return plan_of(chosen, device, threads, cache, place.workers), None
+    from tradeoff.sweep.executors.ray_cluster import connect
+    from tradeoff.training.processes import current
+
+    if current().num_processes > 1:
+        raise InputError("--executor ray is for one process: start it without a launcher, with gpus in the sweep file")
+    stack.enter_context(connect(place.address, _say))
+    from tradeoff.sweep.executors.on_ray import plan_on_ray
+
+    return plan_on_ray(chosen, device, threads, cache, place.accelerator)
 
 
 def _estimate(

@@ -144,6 +144,12 @@ class Store:
         write_atomically(self.root / key.kind / name, content, flush_folder=False)
         return name
 
+    def adopt(self, path: str, content: bytes) -> None:
+        """Take in a file that was written into another results folder, under its `path` there; where this one has a
+        file of that name, that stands. A record's arrays and checkpoint have to come before it."""
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        write_first(self.root / path, content)
+
     def read_arrays(self, record: Record, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """The arrays that were measured with a record, or those of these names."""
         path = self.root / record.kind / str(record.arrays)

@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from tradeoff.measure.environment import provenance
 from tradeoff.records.store import Store
 from tradeoff.sweep.descriptions import about
 from tradeoff.sweep.failures import Failed
@@ -22,7 +21,7 @@ def note_attempt(
         measurement.key,
         failed.reason,
         "\n".join(failed.log),
-        provenance(plan.device) | {"seconds": 0.0},
+        plan.made_with | {"seconds": 0.0},
         began,
         outcome=failed.how,
         about=about(plan, measurement),

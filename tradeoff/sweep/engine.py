@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tradeoff.measure.environment import device_name
 from tradeoff.records.keys import KINDS, Key, Kind
 from tradeoff.records.store import Store
 from tradeoff.sweep.attempts import did_not_fit, note_attempt
@@ -60,7 +59,7 @@ class Engine:
         found: tuple[dict[str, int], set[str]] | None = None
         if self._main:
             self.store.prepare()
-            failed = did_not_fit(self.store, device_name(self.plan.device))
+            failed = did_not_fit(self.store, self.plan.made_with["device"])
             self.plan = self.plan.fitting(self.store, failed) if failed else self.plan
             self._note_sweep()
             found = dict(self.plan.accumulated), {each.key.digest for each in self.plan.missing(self.store, kinds)}

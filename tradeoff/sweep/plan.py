@@ -17,7 +17,7 @@ from tradeoff.data.clips import Progress, quiet
 from tradeoff.digest import digest
 from tradeoff.errors import InputError
 from tradeoff.measure.cost import COUNTER
-from tradeoff.measure.environment import machine, source_digest
+from tradeoff.measure.environment import machine, provenance, source_digest
 from tradeoff.measure.latency import resolve_threads
 from tradeoff.measure.protocol import LatencyProtocol
 from tradeoff.measure.runtimes import combinations
@@ -48,6 +48,9 @@ from tradeoff.variants import Variant
 from tradeoff.weights.checkpoints import Weights, open_weights
 from tradeoff.weights.derive import METHOD
 from tradeoff.weights.matching import match, named_by
+
+_OF_THE_DEVICE = ("precision", "settings", "machines", "made_with")
+"""What a plan asks of its device, once."""
 
 MICRO_BATCH = 2
 """Clips that a micro-batch has at least: of one alone batch norm would see nothing but itself."""
@@ -160,6 +163,17 @@ class Plan:
         return combinations(self.sweep.latency, self.device) if self.sweep.latency else ([], [])
 
     @cached_property
+    def machines(self) -> dict[str, tuple[Fields, str]]:
+        """Of each runtime that latency is measured in, what its key holds of this machine and of the source."""
+        runtimes = {each.runtime for each in self.settings[0]}
+        return {each: (machine(self.device, each), source_digest(each)) for each in runtimes}
+
+    @cached_property
+    def made_with(self) -> dict[str, Any]:
+        """What a note of what failed says of the machine."""
+        return provenance(self.device)
+
+    @cached_property
     def recipe(self) -> Fields:
         """What a training's key holds of how it is trained."""
         assert self.sweep.train is not None
@@ -195,7 +209,16 @@ class Plan:
 
     def accumulating(self, accumulated: Mapping[str, int]) -> Plan:
         """The plan with other micro-batches, as `accumulated` has them."""
-        return replace(self, accumulated=accumulated)
+        plan = replace(self, accumulated=accumulated)
+        plan.__dict__.update({name: self.__dict__[name] for name in _OF_THE_DEVICE if name in self.__dict__})
+        return plan
+
+    def settle(self) -> None:
+        """Ask the device all that the plan depends on, so that a machine without one can go on with the plan."""
+        for name in _OF_THE_DEVICE:
+            if name != "precision" or self.sweep.train is not None:
+                getattr(self, name)
+        self.keys()
 
     @cached_property
     def _tests(self) -> dict[str, list[Measurement]]:
@@ -354,10 +377,9 @@ class Plan:
         if self.sweep.latency is None:
             return
         protocols = [resolve_threads(each) for each in self.settings[0]]
-        made = {each.runtime: (machine(self.device, each.runtime), source_digest(each.runtime)) for each in protocols}
         for replicate, protocol in itertools.product(range(self.sweep.latency.processes), protocols):
             for variant in self.variants:
-                where, source = made[protocol.runtime]
+                where, source = self.machines[protocol.runtime]
                 first = () if replicate else protocol.throughput
                 key = latency_key(variant.fields(), self.sweep.clip, protocol.fields(), where, source, replicate, first)
                 yield Measurement(key, variant, replicate=replicate, protocol=protocol)

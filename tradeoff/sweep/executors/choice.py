@@ -12,6 +12,7 @@ from tradeoff.records.store import Store
 from tradeoff.sweep.executors.base import Executor
 from tradeoff.sweep.executors.here import Here
 from tradeoff.sweep.executors.local import Local
+from tradeoff.sweep.executors.ray_cluster import Machines
 from tradeoff.training.processes import current
 
 
@@ -40,8 +41,16 @@ def choose(
     workers: int,
     together: int,
     say: Callable[[str], None],
+    machines: Machines | None = None,
 ) -> Executor:
-    """`here`, or `local` with so many workers; `together` as in `local_devices`. Raises InputError."""
+    """`here`, or `local` with so many workers (`together` as in `local_devices`), or `ray` on its `machines`.
+
+    Raises InputError for what contradicts itself.
+    """
+    if machines is not None:
+        from tradeoff.sweep.executors.on_ray import OnRay  # an extra
+
+        return OnRay(store, cache, machines, say)
     if current().num_processes > 1 or name == "here":
         if workers > 1:
             raise InputError(f"--workers is {workers} and all is measured in this process: use --executor local")

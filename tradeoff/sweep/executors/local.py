@@ -98,18 +98,26 @@ class Local:
         try:
             if kind is None:
                 self._dismiss()
-            for worker in self._workers.values():
-                worker.end()
-            self._workers.clear()
+            self.end()
         finally:
             self._stopping.__exit__(kind, error, trace)
 
+    def end(self) -> None:
+        """End what is under way at once."""
+        for worker in self._workers.values():
+            worker.end()
+        self._workers.clear()
+
     def prepare(self, plan: Plan, kinds: Collection[Kind], listener: Listener) -> None:
         """The data here, once, so that the workers find it ready."""
-        self.plan = plan
+        self.use(plan)
         clips = Clips(plan, self.cache)
         clips.listener = listener
         clips.open({*kinds})
+
+    def use(self, plan: Plan) -> None:
+        """What is started from now on is of this plan."""
+        self.plan = plan
 
     def takes(self, measurement: Measurement) -> bool:
         busy = self._busy()
@@ -132,13 +140,22 @@ class Local:
             worker.pipe.send((measurement, divide))
 
     def wait(self) -> list[Ended]:
-        while True:
-            self._stop_if_asked()
-            pipes = [each.pipe for each in self._busy()]
-            connection.wait(pipes, timeout=SECONDS_BETWEEN_LOOKS)
-            found = [self._look(place) for place, each in list(self._workers.items()) if each.is_busy]
-            if ended := [each for each in found if each is not None]:
-                return ended
+        while not (ended := self.look(SECONDS_BETWEEN_LOOKS)):
+            pass
+        return ended
+
+    def look(self, seconds: float) -> list[Ended]:
+        """As `wait`, but no longer than so many seconds, and not if there is something else to hear before: those that
+        have ended, perhaps none."""
+        self._stop_if_asked()
+        pipes = [each.pipe for each in self._busy()]
+        connection.wait(pipes, timeout=seconds)
+        found = [self._look(place) for place, each in list(self._workers.items()) if each.is_busy]
+        return [each for each in found if each is not None]
+
+    def stop(self) -> None:
+        """As Ctrl-C does, pressed once."""
+        self._stopping.asked = True
 
     def _busy(self) -> list[_Worker]:
         return [each for each in self._workers.values() if each.is_busy]
