@@ -115,6 +115,11 @@ def test_what_dies_hangs_or_does_not_fit_stops_no_other(tool: Tool, tmp_path: Pa
     assert rows.loc["ill_nets:Tiny(batch=8)", "test_clips"] == 32
     assert rows.loc["I2D", "test_clips"] == 32
     assert np.isnan(rows.loc["ill_nets:Tiny(ill=dies)", "top1"])
+    assert rows.loc["ill_nets:Tiny(batch=8)", "micro_batches"] == 2
+    assert tool("report", "--sweep", "mine")[0] == 0
+    text = (tmp_path / "reports/local/mine.md").read_text()
+    assert "ill_nets:Tiny(batch=8) took a step in 2 micro-batches, since it did not fit into memory" in text
+    assert "it took more than 20 seconds" in text
 
     # Another run knows what did not fit: it makes nothing anew, and tries the others again.
     (tmp_path / "cured").touch()

@@ -58,6 +58,10 @@ class Accuracy:
             "test_clips": self.correct.shape[1],
             "balanced_top1": float(np.mean([balanced(right, self.labels) for right in self.correct])),
             "class_ratio": class_ratio(self.labels),
+            "micro_batches": max(
+                (record.about["accumulate"] for group in seeds for record in group if "accumulate" in record.about),
+                default=np.nan,
+            ),
             "view_top1": _view_top1([record for group in seeds for record in group]),
         }
 

@@ -50,6 +50,7 @@ COLUMNS = (
         "recipe",
         "recipe_key",
         "start_distance",
+        "micro_batches",
         "view",
         "order",
         "seeds",
@@ -79,6 +80,8 @@ matrix product, and `bound` what limits the network on this machine, `compute` o
 each of the smallest one's.
 `start_distance` is how far a derived network's features were from its source's before training: at the trunk's end, the
 norm of the difference over the norm of the source's, the mean over trainings; NaN for what was not derived.
+`micro_batches`: where a training's step did not fit into memory, in how many micro-batches it was taken instead of the
+recipe's, the most over trainings; NaN where none was.
 `published` is text, what others measured of the network under a protocol of their own, and not comparable with `top1`.
 `published_top1` and what follows it are the facts that the sweep's own file states, where one sweep is loaded.
 """

@@ -187,6 +187,11 @@ def interval_words(timed: pd.DataFrame) -> str:
     return f"interval: {interval}" if interval else ""
 
 
+def table_lines(table: pd.DataFrame) -> list[str]:
+    """For under a table, after its protocol: what some of its columns and rows mean."""
+    return [*start_lines(table), *memory_lines(table), *published_lines(table)]
+
+
 def start_lines(table: pd.DataFrame) -> list[str]:
     """For under a table with derived networks: what `Began at` means."""
     if "start_distance" not in table or table["start_distance"].isna().all():
@@ -194,6 +199,17 @@ def start_lines(table: pd.DataFrame) -> list[str]:
     return [
         "Began at: how far a derived network's features were from its source's before training, at the trunk's end: "
         "the norm of the difference over the norm of the source's."
+    ]
+
+
+def memory_lines(table: pd.DataFrame) -> list[str]:
+    """For under a table: which networks were trained on fewer clips at once than the recipe has."""
+    if "micro_batches" not in table:
+        return []
+    return [
+        f"{row.variant} took a step in {row.micro_batches:.0f} micro-batches, since it did not fit into memory: its "
+        "batch norm saw as many times fewer clips at once."
+        for row in table[table["micro_batches"].notna()].drop_duplicates("variant").itertuples()
     ]
 
 

@@ -25,10 +25,9 @@ from tradeoff.report.protocols import (
     SETTINGS,
     protocol_lines,
     protocol_names,
-    published_lines,
     published_parts,
     split_protocols,
-    start_lines,
+    table_lines,
 )
 from tradeoff.variants import UNITS
 
@@ -182,7 +181,7 @@ def _numeric(column: pd.Series[Any]) -> bool:
 
 def markdown(table: pd.DataFrame) -> str:
     """The table of one protocol, and the protocol under it."""
-    notes = "".join(f"- {line}\n" for line in [*protocol_lines(table), *start_lines(table), *published_lines(table)])
+    notes = "".join(f"- {line}\n" for line in [*protocol_lines(table), *table_lines(table)])
     return f"{markdown_table(display_table(table))}\n{notes}"
 
 
@@ -195,7 +194,7 @@ def csv(table: pd.DataFrame) -> str:
 def rich_table(table: pd.DataFrame, title: str | None = None) -> rich.table.Table:
     """The table of one protocol for the terminal, with the protocol as its caption."""
     shown = display_table(table).drop(columns="3D units")  # the name says it, and a terminal is narrow
-    caption = [*protocol_lines(table), *start_lines(table), *published_lines(table)]
+    caption = [*protocol_lines(table), *table_lines(table)]
     if PUBLISHED in shown:
         told = shown[PUBLISHED].str.rstrip(")").str.split(" (", n=1, regex=False, expand=True)
         shown[PUBLISHED] = told[0]
