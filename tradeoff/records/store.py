@@ -32,7 +32,8 @@ import numpy as np
 
 from tradeoff.errors import InputError
 from tradeoff.records.keys import FOLDERS, Key, Kind
-from tradeoff.records.schema import SCHEMA, names_keys
+from tradeoff.records.schema import SCHEMA as SCHEMA
+from tradeoff.records.schema import names_keys
 from tradeoff.records.schema import read_json as _read_json
 
 _UNFINISHED = ".writing-"
