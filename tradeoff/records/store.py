@@ -37,7 +37,8 @@ from tradeoff.records.arrays import read_npz
 from tradeoff.records.files import sweep_out, sync_folder, write_first
 from tradeoff.records.files import write_atomically as write_atomically
 from tradeoff.records.keys import FOLDERS, Key, Kind
-from tradeoff.records.schema import SCHEMA, names_keys
+from tradeoff.records.schema import SCHEMA as SCHEMA
+from tradeoff.records.schema import names_keys
 from tradeoff.records.schema import read_json as _read_json
 
 _ABOUT = {"weights": {"variant"}}  # what a record says of itself at least; of any other kind, the clip too

@@ -68,7 +68,7 @@ class _Verifier:
                 self._record(kind, path)
         self._trainings()
         self._checkpoints()
-        for folder, read in (("attempts", _read_attempt), ("sweeps", _read_sweep)):
+        for folder, read in (("attempts", _read_attempt), ("sweeps", _read_sweep), ("searches", read_json)):
             for path in sorted((self.store.root / folder).glob("*.json")):
                 self.found.read[folder] += 1
                 try:
