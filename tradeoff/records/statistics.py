@@ -170,8 +170,8 @@ def rivals(log_probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]
         raise InputError(f"log-probabilities {scores.shape} and labels {truth.shape} must be (n, classes) and (n,)")
     if truth.size and not (truth.min() >= 0 and truth.max() < scores.shape[1]):
         raise InputError(f"labels run from {truth.min()} to {truth.max()}; they must be 0 to {scores.shape[1] - 1}")
-    own = np.take_along_axis(scores, truth[:, None].astype(np.intp), axis=1)
-    count = (scores >= own).sum(axis=1) - 1
+    own = scores[np.arange(len(truth)), truth.astype(np.intp)]
+    count = np.count_nonzero(scores >= own[:, None], axis=1) - 1
     return np.where(np.isnan(scores).any(axis=1), np.iinfo(np.int64).max, count)
 
 
