@@ -92,7 +92,8 @@ class Campaign:
         if draw.random() < 0.4:
             return Blow(seconds=draw.uniform(0.05, self.seconds))
         records = draw.random() < 0.6
-        return Blow(call=int(2 ** draw.uniform(0, 5 if records else 7)), late=draw.random() < 0.5, records=records)
+        call = int(2 ** draw.uniform(0, 5)) if records else draw.randint(1, 150)
+        return Blow(call=call, late=draw.random() < 0.5, records=records)
 
     def _count(self, running: Running, code: int, said: str) -> int:
         self.runs += 1
