@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tradeoff.errors import InputError
-from tradeoff.records.schema import SCHEMA
+from tradeoff.records.schema import SCHEMA, read_json
 from tradeoff.records.store import write_atomically
 
 
@@ -123,9 +123,8 @@ def read_story(root: Path, name: str) -> Story:
         known = ", ".join(sorted(each.stem for each in path.parent.glob("*.json"))) or "none yet"
         raise InputError(f"search {name!r} was not run into {root}: it holds {known}")
     try:
-        values = json.loads(path.read_bytes())
-        if values.pop("schema") != SCHEMA:
-            raise ValueError(f"it is not of schema {SCHEMA}")
+        values = read_json(path)
+        del values["schema"]
         walks = [Walk(each["seed"], [_candidate(one) for one in each["candidates"]]) for each in values.pop("walks")]
         return Story(**values, walks=walks)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -24,7 +24,7 @@ from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.store import Store, write_atomically
 from tradeoff.sweep.executors.base import Ended
 from tradeoff.sweep.executors.ray_cluster import Machines, Needs, choose_node, room
-from tradeoff.sweep.executors.ray_seat import Home, News, Seat, code_digest, plan_there
+from tradeoff.sweep.executors.ray_seat import Home, News, Seat, plan_there
 from tradeoff.sweep.executors.stopping import Stopping
 from tradeoff.sweep.failures import LOG_LINES, Failed
 from tradeoff.sweep.file import Sweep
@@ -56,7 +56,7 @@ def plan_on_ray(sweep: Sweep, device: str, threads: int, cache: Path, accelerato
     together = sweep.together
     node = choose_node(Needs(together if cuda else max(1, threads) * together, together if cuda else 0, accelerator))
     asked = Needs(1, together if cuda else 0, node=node.id)
-    home = Home(code_digest(), Path.cwd(), cache.absolute())
+    home = Home.here(cache)
     task: Any = ray.remote(plan_there).options(max_retries=0, **asked.options())
     cpus = node.cpus if cuda else max(1, node.cpus // together)
     found = ray.get(task.remote(sweep, device, threads, cpus, home))
@@ -96,7 +96,7 @@ class OnRay:
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.store, self.machines, self.say = store, machines, say
-        self.home = Home(code_digest(), Path.cwd(), cache.absolute())
+        self.home = Home.here(cache)
         self._seats: list[_Seated] = []
         self._stopping = Stopping()
         self._told_to_stop = False

@@ -31,6 +31,7 @@ from tradeoff.data import describe
 from tradeoff.errors import InputError
 from tradeoff.measure.environment import machine, resolve_device
 from tradeoff.records.store import Store, write_atomically
+from tradeoff.setting_names import COMMAND_VARIABLE
 from tradeoff.sweep.executors.base import Ended
 from tradeoff.sweep.executors.local import Local
 from tradeoff.sweep.failures import Failed
@@ -52,11 +53,17 @@ class Home:
     """What a seat has to know of the machine that the sweep was started on.
 
     code: `code_digest` there. folder: the one that the command was given in, where networks of the user's own are.
+    command: for provenance.
     """
 
     code: str
     folder: Path
     cache: Path
+    command: str
+
+    @classmethod
+    def here(cls, cache: Path) -> Home:
+        return cls(code_digest(), Path.cwd(), cache.absolute(), os.environ.get(COMMAND_VARIABLE, ""))
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,7 @@ def join_home(home: Home) -> None:
             f"tradeoff {version('tradeoff')} of machine {platform.node()} in the Ray cluster is not the one that "
             "started the sweep: install the same on all, together with the same torch"
         )
+    os.environ[COMMAND_VARIABLE] = home.command
     os.environ.pop("OMP_NUM_THREADS", None)  # Ray's choice, which processes that are started here would inherit
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # Ray blocks it, for children too
     with suppress(OSError):
