@@ -31,7 +31,7 @@ LIMITS = (
     ("reading 10,000 records into the joined table", "read", 2.0, "s", 1),
     ("a report of 10,000 records, read, drawn and written", "report", 5.0, "s", 1),
     ("what the engine adds to a measurement", "added", 50.0, "ms", 1e3),
-    ("what it adds to one in a worker process", "added by a worker", 50.0, "ms", 1e3),
+    ("what it adds to one in a worker process", "worker", 50.0, "ms", 1e3),
     ("share of a short sweep outside training, evaluation and timing", "share", 3.0, "%", 100),
 )
 """What is printed, how its names begin, the most that was aimed at, its unit, and how many of it a second or one is."""
