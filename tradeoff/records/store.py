@@ -9,6 +9,8 @@
     <root>/attempts/*.json              what failed, and why; never occupies a key
     <root>/searches/<name>.json         what a search did, candidate by candidate: `tradeoff.records.searches`
     <root>/sweeps/<name>.json           which keys a sweep consists of, and what its file says is published
+    <root>/logs/<kind>-<key>.log        how a measurement went, attempt after attempt
+    <root>/running/<key>.json           what is being measured now; replaced every few seconds
     <root>/damaged/                     what a power cut left of any of these
 
 A file is written under a temporary name, flushed to the disk and then linked to its name. Linking fails where the
