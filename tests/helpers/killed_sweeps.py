@@ -121,9 +121,9 @@ def run(arguments: Sequence[str], cache: str, log: str, blow: Blow, largest: int
     os.dup2(handle, 2)
     os.environ["TRADEOFF_CACHE"] = cache
     from tradeoff.cli import main
-    from tradeoff.sweep.engine import Engine
+    from tradeoff.sweep.measuring import Measurer
 
-    Engine.save_every = 0.0
+    Measurer.save_every = 0.0
     if blow.call:
         spec = json.dumps({"blow": asdict(blow), "landed": f"{log}.landed", "group": os.getpgrp()})
         before = os.environ.get("PYTHONPATH")
@@ -139,7 +139,8 @@ def run(arguments: Sequence[str], cache: str, log: str, blow: Blow, largest: int
 class Sweep:
     """One sweep file, run into folders beside it."""
 
-    def __init__(self, folder: Path, values: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, values: dict[str, Any], executor: str = "here") -> None:
+        self.executor = executor
         self.folder, self.file = folder, folder / "tortured.yaml"
         self.file.write_text(yaml.safe_dump(values))
         self.context = multiprocessing.get_context("forkserver")
@@ -149,7 +150,7 @@ class Sweep:
         self, results: Path, cache: Path, blow: Blow = Blow(), largest: int | None = None, only: Sequence[str] = ()
     ) -> Running:
         """`tradeoff sweep` of the file, begun. only: kinds, where not all."""
-        arguments = ["sweep", str(self.file), "--results", str(results), "--threads", "1"]
+        arguments = ["sweep", str(self.file), "--results", str(results), "--threads", "1", "--executor", self.executor]
         arguments += [each for kind in only for each in ("--only", kind)]
         log = self.folder / f"{time.monotonic_ns()}.log"
         process = self.context.Process(target=run, args=(arguments, str(cache), str(log), blow, largest))

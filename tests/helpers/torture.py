@@ -19,6 +19,8 @@ from pathlib import Path
 
 from killed_sweeps import DAMAGES, SMALL, SWEEP, Blow, Running, Sweep, contents, damage, leftovers
 
+ONE = {"seeds": [0]}
+
 
 @dataclass
 class Campaign:
@@ -138,13 +140,16 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="tradeoff-torture-"))
     began = time.monotonic()
     wrong = 0
-    for name, values in {"killed": SWEEP, "damaged": SMALL | {"seeds": [0]}}.items():
+    kinds = {"killed": (SWEEP, "here"), "killed with workers": (SMALL, "local"), "damaged": (SMALL | ONE, "here")}
+    for name, (values, executor) in kinds.items():
         (folder / name).mkdir()
-        campaign = Campaign(Sweep(folder / name, values), chosen.seed)
+        campaign = Campaign(Sweep(folder / name, values, executor), chosen.seed)
         if name == "killed":
             campaign.together(chosen.together).until(chosen.kills)
-        else:
+        elif name == "damaged":
             campaign.damaged()
+        else:  # each of them starts a worker, which takes seconds
+            campaign.until(chosen.kills // 5)
         print(f"{name}: {campaign.summary()}", flush=True)
         wrong += len(campaign.differences)
     print(f"seed {chosen.seed}, {time.monotonic() - began:.0f} s")

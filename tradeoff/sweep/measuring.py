@@ -22,6 +22,7 @@ from tradeoff.measure.cost import cost
 from tradeoff.measure.environment import provenance
 from tradeoff.measure.latency import Spacing, latency
 from tradeoff.networks import build
+from tradeoff.records.damage import FOLDER as DAMAGED
 from tradeoff.records.keys import Kind
 from tradeoff.records.statistics import topk_correct
 from tradeoff.records.store import Store, write_atomically
@@ -216,7 +217,8 @@ class Measurer:
         try:
             return load_checkpoint(path, measurement.variant)[0]
         except InputError as error:
-            raise RuntimeError(f"{error}; delete it and run the sweep again to train it anew") from error
+            self.store.set_aside(path)  # the engine finds it gone, and has it trained anew
+            raise RuntimeError(f"{error}: it is set aside in {self.store.root / DAMAGED}") from error
 
     def _time(self, measurement: Measurement) -> str:
         protocol, started = measurement.protocol, time.perf_counter()

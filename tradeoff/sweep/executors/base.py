@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
@@ -69,7 +68,7 @@ def attempt(measurer: Measurer, measurement: Measurement, listener: Listener, di
         try:
             summary = measurer.measure(measurement, log, divide)
         except InputError as error:
-            with suppress(InputError, OSError):  # it may be the results folder that is bad
+            if not isinstance(error, OSError):  # else it is the results folder that cannot be written
                 note_attempt(measurer.store, measurer.plan, measurement, Failed("bad input", str(error)))
             raise
         except Exception as error:
