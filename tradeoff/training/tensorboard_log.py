@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,8 @@ class TensorBoardLog:
         self._accuracies: list[float] = []
 
     def __enter__(self) -> TensorBoardLog:
+        self._usual = threading.excepthook
+        threading.excepthook = self._unless_writing
         return self
 
     def __exit__(
@@ -48,6 +51,12 @@ class TensorBoardLog:
         if self._writer is not None:
             with contextlib.suppress(Exception):  # it was said at a step
                 self._writer.close()
+        threading.excepthook = self._usual
+
+    def _unless_writing(self, failed: threading.ExceptHookArgs) -> None:
+        """What ends the library's own thread, such as a full disk, is said at a step and not printed."""
+        if type(failed.thread).__name__ != "_AsyncWriterThread":
+            self._usual(failed)
 
     def step(self, progress: Progress) -> None:
         """A step is done."""
