@@ -127,6 +127,10 @@ class Seat:
         self._at_once: News | None = None
         """What there is to say of a measurement that could not begin."""
 
+    def hello(self) -> News:
+        """The first news: there is room for it."""
+        return News(platform.node())
+
     def begin(self, measurement: Measurement, divide: int, sent: Files) -> None:
         """Begin to make it, with the files that it starts from; how it goes is `news`'s."""
         self._at_once, self._measurement = None, measurement
@@ -268,11 +272,16 @@ class Hearing(Listener):
 
 
 def _scratch() -> Path:
-    """A new folder; those that seats of killed machines or workers left here are removed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
-        if not Path("/proc", left.name.removeprefix(_SCRATCH).partition("-")[0]).exists():
+    """A new folder; those that seats which were killed left on this machine are removed."""
+    own = f"{_SCRATCH}{platform.node()}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{own}*"):
+        try:
+            os.kill(int(left.name.removeprefix(own).partition("-")[0]), 0)
+        except ProcessLookupError:
             shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
+        except (PermissionError, ValueError):
+            continue
+    return Path(tempfile.mkdtemp(prefix=f"{own}{os.getpid()}-"))
 
 
 def _threads_of_torch() -> int:
