@@ -129,7 +129,7 @@ def test_a_training_goes_on_after_ctrl_c_a_killed_worker_and_a_killed_node(
     cluster: Any, on_cluster: Tool, tool: Tool, tmp_path: Path, tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends with the weights of one that nothing disturbed."""
-    monkeypatch.setattr(Measurer, "save_every", 0.0)
+    monkeypatch.setattr(Measurer, "save_every", 0.2)
     longer = tiny["train"] | {"epochs": 60, "batch": 4}
     values = tiny | {"variants": ["I2D"], "train": longer, "latency": "none", "retries": {"died": 2}}
     file = write(tmp_path / "mine.yaml", values)

@@ -58,6 +58,9 @@ def serve(pipe: Connection, pickled_plan: bytes, root: Path, cache: Path, thread
     """
     os.setsid()  # a terminal's Ctrl-C reaches it through `Local` alone, and what it starts ends with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Ray blocks it for all that it starts, and a shell ignores it for what runs in its background.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(threads)
     measurer = Measurer(pickle.loads(pickled_plan), Store(root), cache)
     measurer.save_every = save_every

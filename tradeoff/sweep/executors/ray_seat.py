@@ -12,7 +12,6 @@ import os
 import pickle
 import platform
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -98,7 +97,6 @@ def join_home(home: Home) -> None:
             "started the sweep: install the same on all, together with the same torch"
         )
     os.environ.pop("OMP_NUM_THREADS", None)  # Ray's choice, which processes that are started here would inherit
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # Ray blocks it, for children too
     with suppress(OSError):
         os.chdir(home.folder)
 
@@ -121,7 +119,7 @@ class Seat:
         self._root = Path()
         self._plan: Plan | None = None
         self._has_the_data = False
-        self._hearing = Hearing()
+        self._hearing = Hearing(self._root)
         self._known: dict[str, tuple[int, int]] = {}
         self._measurement: Measurement | None = None
         self._at_once: News | None = None
@@ -179,6 +177,7 @@ class Seat:
             self._plan = pickle.loads(plan)
             Measurer.save_every = save_every
             self._root = _scratch()
+            self._hearing = Hearing(self._root)
             store = Store(self._root).prepare()
             self._local = Local(self._plan, store, home.cache, [self._plan.device])
         return self._local
@@ -244,9 +243,13 @@ class Seat:
 
 
 class Hearing(Listener):
-    """Keeps what it hears until it is taken: every note and loss, and of progress the last."""
+    """Keeps what it hears until it is taken: every note and loss, and of progress the last.
 
-    def __init__(self) -> None:
+    root: of the seat's folder, which notes are not to name.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self._said: list[tuple[str, tuple[Any, ...]]] = []
         self._progress: dict[str, tuple[Any, ...]] = {}
 
@@ -265,7 +268,7 @@ class Hearing(Listener):
         self._progress["data"] = done, total
 
     def note(self, text: str) -> None:
-        self._said.append(("note", (text,)))
+        self._said.append(("note", (text.replace(f"{self._root}{os.sep}", ""),)))
 
     def lost(self, new: Losses, lost: int, videos: int) -> None:
         self._said.append(("lost", (tuple(new), lost, videos)))
