@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import sys
 import tempfile
@@ -23,17 +24,23 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'tradeoff[r
 
 import psutil
 import ray
+import torch
 from ray.cluster_utils import Cluster
+from ray.exceptions import ActorDiedError, OutOfMemoryError
 
 from tradeoff.cli.options import make_sweep_of
 from tradeoff.errors import InputError
 from tradeoff.records.keys import Key
 from tradeoff.records.store import Store
+from tradeoff.sweep import plan as planning
+from tradeoff.sweep.attempts import note_attempt
 from tradeoff.sweep.executors import on_ray
 from tradeoff.sweep.executors.on_ray import OnRay, plan_on_ray
 from tradeoff.sweep.executors.ray_cluster import Machines, Needs, Node, connect
+from tradeoff.sweep.failures import Failed
 from tradeoff.sweep.listening import Listener
 from tradeoff.sweep.measuring import Measurer
+from tradeoff.sweep.plan import make_plan
 
 Tool = Callable[..., tuple[int, str, str]]
 MEMORY = 80 * 2**20
@@ -122,8 +129,8 @@ def test_a_training_goes_on_after_ctrl_c_a_killed_worker_and_a_killed_node(
     cluster: Any, on_cluster: Tool, tool: Tool, tmp_path: Path, tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends with the weights of one that nothing disturbed."""
-    monkeypatch.setattr(Measurer, "save_every", 0.0)
-    longer = tiny["train"] | {"epochs": 40, "batch": 4}
+    monkeypatch.setattr(Measurer, "save_every", 0.2)
+    longer = tiny["train"] | {"epochs": 60, "batch": 4}
     values = tiny | {"variants": ["I2D"], "train": longer, "latency": "none", "retries": {"died": 2}}
     file = write(tmp_path / "mine.yaml", values)
     command = ("sweep", file, "--only", "training", "--results", "killed")
@@ -156,7 +163,7 @@ def test_a_training_goes_on_after_ctrl_c_a_killed_worker_and_a_killed_node(
     (killed,), (undisturbed,) = (measured(tmp_path / each / "training") for each in ("killed", "undisturbed"))
     assert killed["measured"]["state"] == undisturbed["measured"]["state"]
     (log,) = (tmp_path / "killed/logs").glob("*.csv")
-    assert [line.split(",")[0] for line in log.read_text().splitlines()[1:]] == [str(n) for n in range(1, 41)]
+    assert [line.split(",")[0] for line in log.read_text().splitlines()[1:]] == [str(n) for n in range(1, 61)]
     assert [path.name.count("resume") for path in (tmp_path / "killed/checkpoints").iterdir()] == [0]
 
 
@@ -192,15 +199,16 @@ class as_its_state_comes_home(threading.Thread):
 
 
 def test_processes_that_train_together_are_started_where_ray_has_room_for_them(
-    on_cluster: Tool, tool: Tool, tmp_path: Path, tiny: dict[str, Any]
+    on_cluster: Tool, tmp_path: Path, tiny: dict[str, Any]
 ) -> None:
     file = write(tmp_path / "mine.yaml", tiny | {"variants": ["I2D"], "processes": 2, "latency": "none"})
-    for place, run in (("there", on_cluster), ("here", tool)):
-        code, _, err = run("sweep", file, "--only", "training", "--results", place, *["--threads", "1"])
-        assert code == 0, err
-    (there,), (here,) = (measured(tmp_path / place / "training") for place in ("there", "here"))
-    assert there["depends_on"]["processes"] == 2
-    assert (there["key"], there["measured"]["state"]) == (here["key"], here["measured"]["state"])
+    code, _, err = on_cluster("sweep", file, "--only", "training")
+    assert code == 0, err
+    assert "clips/s in 2 processes" in err
+    (record,) = measured(tmp_path / "results/local/training")
+    assert record["depends_on"]["processes"] == 2
+    (checkpoint,) = (tmp_path / "results/local/checkpoints").iterdir()
+    assert checkpoint.name == f"{record['key']}.{record['measured']['state']}.pt"
 
 
 def test_a_latency_has_its_machine_alone_and_no_other_kind_of_machine_records_it(
@@ -209,7 +217,7 @@ def test_a_latency_has_its_machine_alone_and_no_other_kind_of_machine_records_it
     sweep = make_sweep_of("mine", tiny | {"variants": ["I2D"], "timeout": {"training": 1e-3}})
     store = Store(tmp_path / "results").prepare()
     with connect(cluster.address, print):
-        plan, machines = plan_on_ray(sweep, "cpu", 1, clip_cache, "epyc")
+        plan, machines = plan_on_ray(sweep, "cpu", 1, clip_cache, "epyc", print)
         cost, training, _, latency = plan.measurements
         with OnRay(store, clip_cache, machines) as executor:
             executor.prepare(plan, ("latency",), Listener())
@@ -308,6 +316,31 @@ def test_without_ray_the_extra_is_named(
     assert code == 2
     assert "--executor is ray and it is not installed" in err
     assert "pip install 'tradeoff[ray]'" in err
+
+
+def test_a_plan_that_is_settled_goes_on_where_its_device_is_not(
+    one_thread: None, tmp_path: Path, clip_cache: Path, tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as on the head of a cluster, which has no GPU; there a training may turn out not to fit into memory."""
+    settled = make_plan(make_sweep_of("mine", tiny), torch.device("cpu"), clip_cache)
+    settled.settle()
+    training = next(each for each in settled.measurements if each.key.kind == "training")
+    asked = make_plan(settled.sweep, torch.device("cpu"), clip_cache).smaller(training)
+    assert asked is not None
+    expected = asked.keys()
+    for name in ("machine", "provenance", "combinations", "resolve_precision"):
+        monkeypatch.setattr(planning, name, lambda *_: pytest.fail("the device is not here"))
+    smaller = pickle.loads(pickle.dumps(settled)).smaller(training)
+    assert smaller.keys() == expected != settled.keys()
+    store = Store(tmp_path).prepare()
+    note = json.loads(note_attempt(store, smaller, training, Failed("out of memory", "too large")).read_text())
+    assert note["made"]["machine"]["torch"] == torch.__version__
+
+
+def test_a_worker_that_ray_ends_for_its_memory_ran_out_of_memory() -> None:
+    assert on_ray.failure_of("host a", OutOfMemoryError("the node runs low")).how == "out of memory"
+    lost = on_ray.failure_of("host a", ActorDiedError())
+    assert (lost.how, lost.reason) == ("died", "its worker on host a was lost, or the machine with it")
 
 
 def test_what_each_kind_of_measurement_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -292,7 +292,7 @@ def _planned(
     stack.enter_context(connect(place.address, _say))
     from tradeoff.sweep.executors.on_ray import plan_on_ray
 
-    return plan_on_ray(chosen, device, threads, cache, place.accelerator)
+    return plan_on_ray(chosen, device, threads, cache, place.accelerator, _say)
 
 
 def _estimate(

@@ -56,6 +56,9 @@ def serve(pipe: Connection, root: Path, cache: Path, threads: int, save_every: f
     plans, and measurements of the last one with how many times fewer clips at once they take."""
     os.setsid()  # a terminal's Ctrl-C reaches it through `Local` alone, and what it starts ends with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Ray blocks it for all that it starts, and a shell ignores it for what runs in its background.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(threads)
     telling = Telling(pipe)
     _pass_on_warnings(telling)

@@ -43,12 +43,14 @@ SECONDS_WITHOUT_ROOM = 60.0
 SECONDS_TO_CLOSE = 5.0
 
 
-def plan_on_ray(sweep: Sweep, device: str, threads: int, cache: Path, accelerator: str | None) -> tuple[Plan, Machines]:
+def plan_on_ray(
+    sweep: Sweep, device: str, threads: int, cache: Path, accelerator: str | None, say: Callable[[str], None]
+) -> tuple[Plan, Machines]:
     """The plan of a sweep on a machine of the cluster, with all that it asks of that machine asked.
 
     device: cpu or cuda. threads: of each process; 0 is PyTorch's choice there. accelerator: the label of the machines
-    to use; where none is given, on GPUs that of the machine with most of them. Raises InputError as `make_plan` does,
-    and where no machine can make the measurements.
+    to use; where none is given, on GPUs that of the machine with most of them. say: hears a line where it takes long.
+    Raises InputError as `make_plan` does, and where no machine can make the measurements.
     """
     if device not in ("cpu", "cuda"):
         raise InputError(f"--device is {device} and Ray chooses the GPU: use cpu or cuda")
@@ -59,7 +61,15 @@ def plan_on_ray(sweep: Sweep, device: str, threads: int, cache: Path, accelerato
     home = Home.here(cache)
     task: Any = ray.remote(plan_there).options(max_retries=0, **asked.options())
     cpus = node.cpus if cuda else max(1, node.cpus // together)
-    found = ray.get(task.remote(sweep, device, threads, cpus, home))
+    planning = task.remote(sweep, device, threads, cpus, home)
+    if not ray.wait([planning], timeout=SECONDS_WITHOUT_ROOM / 2)[0]:
+        say(f"machine {node.host} plans the sweep, once it has {asked} free and has read the videos for their digests")
+    try:
+        found = ray.get(planning)
+    except RayTaskError:
+        raise  # a mistake of ours
+    except RayError as error:
+        raise InputError(f"machine {node.host} was lost while it planned the sweep: start it again") from error
     if isinstance(found, str):
         raise InputError(found)
     plan: Plan = pickle.loads(found[0])
@@ -139,8 +149,8 @@ class OnRay:
             seat = _Seated(handle, needs, measurement, listener)
             self._seats.append(seat)
         seat.measurement, seat.listener, seat.is_busy = measurement, listener, True
+        seat.news = seat.actor.hello.remote()
         seat.actor.begin.remote(measurement, divide, self._sent(measurement))
-        seat.news = seat.actor.news.remote(SECONDS_BETWEEN_NEWS)
 
     def wait(self) -> list[Ended]:
         self._dismiss([each for each in self._seats if not each.is_busy])  # nothing that could start has use for them
@@ -178,7 +188,7 @@ class OnRay:
         except RayTaskError:
             raise  # a mistake of ours
         except RayError as error:
-            return self._lose(seat, _death(seat, error))
+            return self._lose(seat, failure_of(seat.where, error))
         seat.where = news.where
         for said, values in news.heard:
             getattr(seat.listener, said)(*values)
@@ -249,8 +259,9 @@ class OnRay:
             ray.kill(seat.actor)
 
 
-def _death(seat: _Seated, error: RayError) -> Failed:
-    where = f" on {seat.where}" if seat.where else ""
+def failure_of(machine: str, error: RayError) -> Failed:
+    """What became of a measurement whose seat Ray says is gone; `machine` is empty where it never had one."""
+    where = f" on {machine}" if machine else ""
     log = str(error).splitlines()[-LOG_LINES:]
     if isinstance(error, OutOfMemoryError):
         return Failed("out of memory", f"Ray ended its worker{where}: out of memory", log)

@@ -12,7 +12,6 @@ import os
 import pickle
 import platform
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -106,7 +105,6 @@ def join_home(home: Home) -> None:
         )
     os.environ[COMMAND_VARIABLE] = home.command
     os.environ.pop("OMP_NUM_THREADS", None)  # Ray's choice, which processes that are started here would inherit
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # Ray blocks it, for children too
     with suppress(OSError):
         os.chdir(home.folder)
 
@@ -129,11 +127,15 @@ class Seat:
         self._root = Path()
         self._plan: Plan | None = None
         self._has_the_data = False
-        self._hearing = Hearing()
+        self._hearing = Hearing(self._root)
         self._known: dict[str, tuple[int, int]] = {}
         self._measurement: Measurement | None = None
         self._at_once: News | None = None
         """What there is to say of a measurement that could not begin."""
+
+    def hello(self) -> News:
+        """The first news: there is room for it."""
+        return News(platform.node())
 
     def begin(self, measurement: Measurement, divide: int, sent: Files) -> None:
         """Begin to make it, with the files that it starts from; how it goes is `news`'s."""
@@ -183,6 +185,7 @@ class Seat:
             self._plan = pickle.loads(plan)
             Measurer.save_every = save_every
             self._root = _scratch()
+            self._hearing = Hearing(self._root)
             store = Store(self._root).prepare()
             self._local = Local(store, home.cache, [self._plan.device])
             self._local.use(self._plan)
@@ -249,9 +252,13 @@ class Seat:
 
 
 class Hearing(Listener):
-    """Keeps what it hears until it is taken: every note and loss, and of progress the last."""
+    """Keeps what it hears until it is taken: every note and loss, and of progress the last.
 
-    def __init__(self) -> None:
+    root: of the seat's folder, which notes are not to name.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self._said: list[tuple[str, tuple[Any, ...]]] = []
         self._progress: dict[str, tuple[Any, ...]] = {}
 
@@ -270,18 +277,23 @@ class Hearing(Listener):
         self._progress["data"] = done, total
 
     def note(self, text: str) -> None:
-        self._said.append(("note", (text,)))
+        self._said.append(("note", (text.replace(f"{self._root}{os.sep}", ""),)))
 
     def lost(self, new: Losses, lost: int, videos: int) -> None:
         self._said.append(("lost", (tuple(new), lost, videos)))
 
 
 def _scratch() -> Path:
-    """A new folder; those that seats of killed machines or workers left here are removed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
-        if not Path("/proc", left.name.removeprefix(_SCRATCH).partition("-")[0]).exists():
+    """A new folder; those that seats which were killed left on this machine are removed."""
+    own = f"{_SCRATCH}{platform.node()}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{own}*"):
+        try:
+            os.kill(int(left.name.removeprefix(own).partition("-")[0]), 0)
+        except ProcessLookupError:
             shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
+        except (PermissionError, ValueError):
+            continue
+    return Path(tempfile.mkdtemp(prefix=f"{own}{os.getpid()}-"))
 
 
 def _threads_of_torch() -> int:
