@@ -121,10 +121,10 @@ class Local:
 
     def takes(self, measurement: Measurement) -> bool:
         busy = self._busy()
-        if measurement.key.kind == "latency":
-            return not busy
-        alone = any(each.measurement and each.measurement.key.kind == "latency" for each in busy)
-        return not alone and len(busy) < len(self.devices) and not self._stopping.asked
+        kinds = {each.measurement.key.kind for each in busy if each.measurement}
+        if self._stopping.asked or "latency" in kinds:
+            return False
+        return not busy if measurement.key.kind == "latency" else len(busy) < len(self.devices)
 
     def start(self, measurement: Measurement, listener: Listener, divide: int) -> None:
         # A latency comes here with all idle: always the same worker, which keeps its processes apart in time.
