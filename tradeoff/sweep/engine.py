@@ -16,7 +16,7 @@ from tradeoff.records.store import Store
 from tradeoff.sweep.attempts import did_not_fit, note_attempt
 from tradeoff.sweep.executors.base import Ended, Executor
 from tradeoff.sweep.failures import Failed
-from tradeoff.sweep.kept import Kept
+from tradeoff.sweep.kept import Kept, state_path
 from tradeoff.sweep.outcome import Failure, Outcome
 from tradeoff.sweep.plan import Measurement, Plan
 from tradeoff.sweep.progress import Reporter
@@ -150,5 +150,6 @@ class Engine:
         instead = smaller.training_of(measurement)
         queue.replace(measurement, instead, smaller.tests_of(instead.key))
         if self._main:
+            state_path(self.store, measurement.key).unlink(missing_ok=True)  # nothing goes on from it
             self._note_sweep()
         return f"tried again in {instead.accumulate} micro-batches a step"
