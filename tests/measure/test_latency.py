@@ -121,7 +121,7 @@ def test_a_process_that_the_system_ended_for_its_memory_is_out_of_memory(monkeyp
     with pytest.raises(TimingFailed, match="exit code -9"):
         in_fresh_process(be_killed)  # by somebody else
     kills = iter([3, 4])
-    monkeypatch.setattr(fresh_process, "_kills_for_memory", lambda: next(kills))
+    monkeypatch.setattr(fresh_process, "kills_for_memory", lambda: next(kills))
     with pytest.raises(MemoryError):
         in_fresh_process(be_killed)
 
