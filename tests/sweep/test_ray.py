@@ -7,7 +7,6 @@ import os
 import pickle
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,10 +47,17 @@ PAIR = {"num_cpus": 2, "object_store_memory": MEMORY, "resources": {"accelerator
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def folder_of_seats(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where seats have their folders for the time that they are there."""
+    return tmp_path_factory.mktemp("seats")
+
+
+@pytest.fixture(scope="module")
+def cluster(folder_of_seats: Path) -> Iterator[Any]:
     """A head with a single CPU, and two machines of a kind with two each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("TMPDIR", str(folder_of_seats))
         started = Cluster(
             initialize_head=True,
             head_node_args={"num_cpus": 1, "object_store_memory": MEMORY, "include_dashboard": False},
@@ -64,7 +70,7 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture
 def on_cluster(cluster: Any, one_thread: None, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> Tool:
-    """The command on the machines of a kind, with a thread a process; it leaves no seat's folder behind."""
+    """The command on the machines of a kind, with a thread a process."""
     monkeypatch.setattr(on_ray, "SECONDS_BETWEEN_NEWS", 0.2)
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -83,24 +89,25 @@ def measured(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
-def seats() -> list[psutil.Process]:
-    """The processes of this cluster that measure or have measured."""
+def raylet_of(node: Any) -> int:
+    """The process of a node that starts the others, and ends them with itself."""
+    return int(node.all_processes["raylet"][0].process.pid)
+
+
+def seats(cluster: Any) -> list[psutil.Process]:
+    """The processes of the cluster that measure or have measured."""
+    raylets = [raylet_of(each) for each in [cluster.head_node, *cluster.worker_nodes]]
     found = []
-    for process in psutil.process_iter(["cmdline"]):
-        with suppress(psutil.Error):
-            if (process.info["cmdline"] or [""])[0].startswith("ray::Seat"):
-                found.append(process)
+    for process in psutil.process_iter(["cmdline", "ppid"]):
+        name, *_ = process.info["cmdline"] or [""]
+        if process.info["ppid"] in raylets and name.startswith("ray::Seat"):
+            found.append(process)
     return found
 
 
-def folders_of_seats() -> set[Path]:
-    return {*Path(tempfile.gettempdir()).glob("tradeoff-seat-*")}
-
-
 def test_what_a_cluster_measures_is_what_this_process_measures(
-    on_cluster: Tool, tool: Tool, tmp_path: Path, tiny: dict[str, Any]
+    cluster: Any, on_cluster: Tool, tool: Tool, tmp_path: Path, tiny: dict[str, Any], folder_of_seats: Path
 ) -> None:
-    left = folders_of_seats()
     file = write(tmp_path / "mine.yaml", tiny | {"variants": ["I2D"], "keep": "none"})
     code, out, err = on_cluster("sweep", file, "--results", "there", "--json")
     assert code == 0, err
@@ -121,8 +128,8 @@ def test_what_a_cluster_measures_is_what_this_process_measures(
     assert files[0] == files[1]
     assert list((tmp_path / "there/checkpoints").iterdir()) == []  # keep: none
     assert "ended: loss" in (tmp_path / f"there/logs/training-{there['key']}.log").read_text()
-    assert folders_of_seats() == left
-    assert seats() == []
+    assert list(folder_of_seats.glob("tradeoff-seat-*")) == []
+    assert psutil.wait_procs(seats(cluster), timeout=10)[1] == []
 
 
 def test_a_training_goes_on_after_ctrl_c_a_killed_worker_and_a_killed_node(
@@ -136,13 +143,12 @@ def test_a_training_goes_on_after_ctrl_c_a_killed_worker_and_a_killed_node(
     command = ("sweep", file, "--only", "training", "--results", "killed")
 
     def kill_worker() -> None:
-        (seat,) = seats()
+        (seat,) = seats(cluster)
         seat.kill()
 
     def kill_node() -> None:
-        (seat,) = seats()
-        raylet = seat.ppid()
-        (node,) = (each for each in cluster.worker_nodes if each.all_processes["raylet"][0].process.pid == raylet)
+        (seat,) = seats(cluster)
+        (node,) = (each for each in cluster.worker_nodes if raylet_of(each) == seat.ppid())
         # As a machine that is lost: nothing of it says goodbye.
         cluster.remove_node(node, allow_graceful=False)
 
@@ -212,7 +218,12 @@ def test_processes_that_train_together_are_started_where_ray_has_room_for_them(
 
 
 def test_a_latency_has_its_machine_alone_and_no_other_kind_of_machine_records_it(
-    cluster: Any, one_thread: None, tmp_path: Path, clip_cache: Path, tiny: dict[str, Any]
+    cluster: Any,
+    one_thread: None,
+    tmp_path: Path,
+    clip_cache: Path,
+    tiny: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sweep = make_sweep_of("mine", tiny | {"variants": ["I2D"], "timeout": {"training": 1e-3}})
     store = Store(tmp_path / "results").prepare()
@@ -246,6 +257,15 @@ def test_a_latency_has_its_machine_alone_and_no_other_kind_of_machine_records_it
             while len(ended_both) < 2:
                 ended_both += executor.wait()
             assert [each.failed and each.failed.how for each in sorted(ended_both, key=str)] == [None, "timeout"]
+
+        gone = replace(machines, accelerator="Transputer")
+        monkeypatch.setattr(on_ray, "SECONDS_WITHOUT_ROOM", 0.1)
+        with OnRay(plan, store, clip_cache, gone) as executor:
+            executor.start(cost, Listener(), 1)
+            (ended,) = executor.wait()
+            assert ended.failed is not None
+            assert ended.failed.reason == "no machine of the Ray cluster has 1 CPUs of kind Transputer any more"
+
         assert plan.description is not None
         odd = replace(plan, description=replace(plan.description, digest="0" * 16))
         odd.settle()
