@@ -149,13 +149,17 @@ def until(condition: Callable[[], Any]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "processes"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGKILL, 1), (signal.SIGKILL, 2)]
+)
 def test_a_sweep_that_is_stopped_leaves_no_process_and_goes_on(
-    tmp_path: Path, clip_cache: Path, tiny: dict[str, Any], number: int
+    tmp_path: Path, clip_cache: Path, tiny: dict[str, Any], number: int, processes: int
 ) -> None:
     """Asked to stop it saves what is under way; killed, its workers end with it."""
     recipe = tiny["train"] | {"epochs": 400, "batch": 8}
-    write(tmp_path / "mine.yaml", tiny | {"variants": ["I2D"], "train": recipe, "latency": "none"})
+    write(
+        tmp_path / "mine.yaml", tiny | {"variants": ["I2D"], "train": recipe, "processes": processes, "latency": "none"}
+    )
     process = start(tmp_path, clip_cache)
     until(lambda: any("step" in path.read_text() for path in (tmp_path / "stopped/logs").glob("training-*.log")))
     workers = psutil.Process(process.pid).children(recursive=True)

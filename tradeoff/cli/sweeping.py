@@ -306,6 +306,7 @@ def _estimate(
 ) -> None:
     """Say what a sweep would cost; nothing is measured, and nothing written but the digests of videos."""
     from tradeoff.records.store import Store
+    from tradeoff.sweep.attempts import fitted
     from tradeoff.sweep.estimate import duration, estimate
     from tradeoff.training.processes import current
 
@@ -313,6 +314,7 @@ def _estimate(
     if current().num_processes > 1:
         raise InputError("--dry-run is for one process: start it without a launcher, with processes in the sweep file")
     kinds = _kinds(plan, only)
+    plan = fitted(plan, Store(results))
     found = estimate(plan, Store(results), cache_of(cache), kinds, _say)
     if as_json:
         print_json(found.as_record())

@@ -120,7 +120,10 @@ def compare_keys(store: Store, a: str, b: str) -> Comparison:
     what = f"{_record_name(left)} -> {_record_name(right)}"
     if left.kind == "accuracy":
         same = left.depends_on.get("training", 0) == right.depends_on.get("training", 1)
-        found.changes.append(_accuracy_change(what, _correct(store, left), _correct(store, right), same_trainings=same))
+        (a_right, groups), b_correct = _correct(store, left), _correct(store, right)
+        if left.depends_on["data"] != right.depends_on["data"]:
+            groups = np.full_like(groups, -1)  # clips of another set pair with none
+        found.changes.append(_accuracy_change(what, (a_right, groups), b_correct, same_trainings=same))
     elif left.kind == "latency" and "median_ms" in left.measured and "median_ms" in right.measured:
         found.changes.append(_latency_change(what, [left.measured["median_ms"]], [right.measured["median_ms"]]))
     elif left.kind == "cost":

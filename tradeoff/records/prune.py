@@ -16,6 +16,7 @@ from tradeoff.records.attempts import key_of
 from tradeoff.records.keys import KINDS
 from tradeoff.records.store import Store, read_record
 
+_OUT_OF_MEMORY = b'"outcome": "out of memory"'
 SETTLED = 3600.0
 """Seconds after which a file that nothing refers to is no longer one that a run is about to refer to."""
 _KEY = re.compile(r"[0-9a-f]{16}")
@@ -121,8 +122,14 @@ class _Search:
 
     def _attempts(self) -> Iterator[Leftover]:
         for path in self._files("attempts", "*.json"):
-            if (key := key_of(path)) and key not in self.wanted:
+            if (key := key_of(path)) and key not in self.wanted and not self._says_what_fits(path):
                 yield _leftover(path, "no sweep names its measurement")
+
+    def _says_what_fits(self, path: Path) -> bool:
+        """Runs look there for trainings that ran out of memory, of which another is on record in their place."""
+        with suppress(OSError):
+            return "-training-" in path.name and _OUT_OF_MEMORY in path.read_bytes()
+        return False
 
     def _rest(self) -> Iterator[Leftover]:
         """What killed runs left: half-written files, and signs of life of measurements that are over."""

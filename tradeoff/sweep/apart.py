@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from tradeoff.errors import InputError
 from tradeoff.sweep.failures import LOG_LINES, EndedEarly, Failed
 from tradeoff.sweep.listening import Listener, Losses
 from tradeoff.sweep.plan import Measurement, Plan
@@ -39,7 +40,8 @@ def train_apart(
 
     listener: hears about once a second how far the training is, and what the user should know. lost: hears, when they
     end, which videos any of the processes could not read, some of them several times. Ctrl-C is passed on, and raises
-    KeyboardInterrupt once the processes have saved their state. Raises EndedEarly, with the last lines of the first
+    KeyboardInterrupt once the processes have saved their state. Raises InputError for a results folder that cannot be
+    written, and EndedEarly, with the last lines of the first
     that failed or, where none could say so, of all that they wrote.
     """
     job = {
@@ -95,6 +97,8 @@ def _listen(process: subprocess.Popen[str], listener: Listener, lost: Callable[[
             losses.append((name, reason))
         elif line.startswith(FAILED):
             failures.append(Failed(**json.loads(line.removeprefix(FAILED))))
+            if failures[-1].how == "bad input":
+                raise InputError(failures[-1].reason)
         else:
             tail.append(line)
     lost(losses)

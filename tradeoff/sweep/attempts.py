@@ -28,6 +28,13 @@ def note_attempt(
     )
 
 
+def fitted(plan: Plan, store: Store) -> Plan:
+    """The plan with smaller micro-batches for trainings that ran out of memory on a device like its own before, unless
+    the sweep wants none (`retries: {out_of_memory: 0}`)."""
+    failed = did_not_fit(store, plan.made_with["device"]) if plan.sweep.retries.out_of_memory else set()
+    return plan.fitting(store, failed) if failed else plan
+
+
 def did_not_fit(store: Store, device: str) -> set[str]:
     """Digests of the trainings that ran out of memory on a device like this one, as far as the notes can be read."""
     found: set[str] = set()

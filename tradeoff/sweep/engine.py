@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tradeoff.records.keys import KINDS, Key, Kind
 from tradeoff.records.store import Store
-from tradeoff.sweep.attempts import did_not_fit, note_attempt
+from tradeoff.sweep.attempts import fitted, note_attempt
 from tradeoff.sweep.executors.base import Ended, Executor
 from tradeoff.sweep.failures import Failed
 from tradeoff.sweep.kept import Kept, state_path
@@ -37,6 +37,8 @@ class Engine:
         self._divide: dict[str, int] = {}
         """Keys of tests that did not fit into memory, and on how many times fewer clips at once they are made."""
         self._began: dict[str, datetime] = {}
+        self._went_on: set[str] = set()
+        """Keys of trainings that ran out of memory and were tried again as they are."""
 
     def run(self, kinds: tuple[Kind, ...] = KINDS) -> Outcome:
         """Measure what is missing of the given kinds.
@@ -59,8 +61,7 @@ class Engine:
         found: tuple[dict[str, int], set[str]] | None = None
         if self._main:
             self.store.prepare()
-            failed = did_not_fit(self.store, self.plan.made_with["device"])
-            self.plan = self.plan.fitting(self.store, failed) if failed else self.plan
+            self.plan = fitted(self.plan, self.store)
             self._note_sweep()
             found = dict(self.plan.accumulated), {each.key.digest for each in self.plan.missing(self.store, kinds)}
         found = of_main(found)
@@ -99,7 +100,7 @@ class Engine:
 
     def _end(self, queue: Queue, ended: Ended, outcome: Outcome) -> None:
         measurement, failed = ended.measurement, ended.failed
-        if failed is None:
+        if failed is None or of_main(self._is_made(measurement)):  # a worker may end between its record and its word
             queue.done(measurement)
             outcome.measured += 1
             self.reporter.end(measurement, ended.summary)
@@ -121,23 +122,38 @@ class Engine:
         key = measurement.planned or measurement.key.digest
         if (training := measurement.training) and not self._tries[key] and not of_main(self._is_kept(training)):
             self._tries[key] += 1
-            queue.again(self.plan.training_of(measurement), measurement)
+            queue.again(measurement, self.plan.training_of(measurement), measurement)
             return "trained anew first"
         if self._tries[key] >= self.plan.sweep.retries.of(failed.how):
             return ""
-        if failed.how == "out of memory":
+        if failed.how == "out of memory" and not self._fits(measurement):
             return self._try_smaller(queue, measurement)
         self._tries[key] += 1
         queue.again(measurement)
         return "tried again"
 
+    def _is_made(self, measurement: Measurement) -> bool:
+        made = self.store.has(measurement.key)
+        return made and (measurement.key.kind != "training" or self._is_kept(measurement.key))
+
     def _is_kept(self, training: Key) -> bool:
         return self.plan.checkpoint(self.store, training) is not None
+
+    def _fits(self, measurement: Measurement) -> bool:
+        """A training with a saved state made steps before memory ran out, so that something else filled it; once."""
+        key = measurement.key.digest
+        fits = measurement.key.kind == "training" and state_path(self.store, measurement.key).exists()
+        fits = of_main(fits and key not in self._went_on)
+        self._went_on.add(key)
+        return fits
 
     def _try_smaller(self, queue: Queue, measurement: Measurement) -> str:
         """On fewer clips at once, where there are fewer."""
         key = measurement.planned or measurement.key.digest
         if measurement.key.kind == "accuracy":
+            views = self.plan.sweep.plan_of_views
+            if views is not None and views.frames == "all":
+                return ""  # a video at a time already
             self._tries[key] += 1
             self._divide[key] = 2 * self._divide.get(key, 1)
             queue.again(measurement)
@@ -148,7 +164,9 @@ class Engine:
         self._tries[key] += 1
         self.plan = smaller
         instead = smaller.training_of(measurement)
-        queue.replace(measurement, instead, smaller.tests_of(instead.key))
+        missing = {each.key.digest for each in smaller.missing(self.store)}
+        tests = [each for each in smaller.tests_of(instead.key) if each.key.digest in missing]
+        queue.replace(measurement, [instead] if instead.key.digest in missing else [], tests)
         if self._main:
             state_path(self.store, measurement.key).unlink(missing_ok=True)  # nothing goes on from it
             self._note_sweep()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tradeoff.errors import InputError
 from tradeoff.measure.latency import reason
 from tradeoff.measure.timing.process import is_out_of_memory
 from tradeoff.training.fit import DivergedError
@@ -29,6 +30,8 @@ class Failed:
         """What an exception says; one that came from another process (`EndedEarly`) says it itself."""
         if isinstance(error, EndedEarly):
             return error.failed
+        if isinstance(error, InputError) and isinstance(error, OSError):  # the results folder cannot be written
+            return cls("bad input", str(error))
         lines = "".join(traceback.format_exception(error)).splitlines()[-LOG_LINES:]
         return cls(_how(error), reason(error), lines)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from tradeoff.errors import InputError
@@ -109,6 +110,8 @@ class Measurer:
         return f"loss {last.loss:.3f}, accuracy {last.accuracy:.0%}, {last.clips_per_second:.0f} clips/s{away}"
 
     def _train_apart(self, measurement: Measurement) -> str:
+        if self.plan.device.type == "cuda":
+            torch.cuda.empty_cache()  # what a test here has left is not theirs to use
         heard = self.listener, self.clips.hear_losses
         train_apart(self.plan, measurement, self.store.root, self.cache, self.save_every, *heard)
         last = self.store.read(measurement.key).measured["epochs"][-1]
@@ -254,12 +257,15 @@ class Measurer:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ctrl-C and a request to end wait until what is being written is written."""
-    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
+    """Ctrl-C waits until what is being written is written."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        signal.raise_signal(signal.SIGINT)

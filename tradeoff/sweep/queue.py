@@ -45,18 +45,17 @@ class Queue:
             del self._waiting[each.key.digest]
         return vain
 
-    def again(self, *measurements: Measurement) -> None:
-        """These next, before all others; the first of them ended just now or was made before."""
-        for each in measurements:
-            self._under_way.pop(each.key.digest, None)
-        first = {each.key.digest: each for each in measurements}
+    def again(self, ended: Measurement, *instead: Measurement) -> None:
+        """One that ended is next again, or these are, before all others; what is under way is so only once."""
+        self.done(ended)
+        queued = [each for each in instead or (ended,) if each.key.digest not in self._under_way]
+        first = {each.key.digest: each for each in queued}
         self._waiting = first | {key: each for key, each in self._waiting.items() if key not in first}
 
-    def replace(self, training: Measurement, instead: Measurement, tests: Iterable[Measurement]) -> None:
-        """Another training instead of one that ended, and of its tests those that waited for that one."""
-        self.done(training)
+    def replace(self, training: Measurement, instead: Iterable[Measurement], tests: Iterable[Measurement]) -> None:
+        """Another training, where it is missing, instead of one that ended; of its tests those that waited for that."""
         old = [each for each in self._waiting.values() if each.needs == training.provides]
         for each in old:
             del self._waiting[each.key.digest]
         orders = {each.order for each in old}
-        self.again(instead, *(each for each in tests if each.order in orders))
+        self.again(training, *instead, *(each for each in tests if each.order in orders))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import sys
+import threading
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -73,7 +76,16 @@ def work(job: dict[str, Any]) -> None:
     leave()
 
 
+def end_unheard() -> None:
+    """End with the process that listens: it may have been killed while this one waits for another, and says nothing."""
+    listener = select.poll()
+    listener.register(sys.stdout.fileno(), 0)
+    listener.poll()
+    os._exit(1)
+
+
 def main() -> None:
+    threading.Thread(target=end_unheard, daemon=True).start()
     try:
         work(json.loads(Path(sys.argv[1]).read_text()))
     except Exception as error:

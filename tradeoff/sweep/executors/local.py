@@ -28,7 +28,7 @@ from tradeoff.records.store import Store
 from tradeoff.sweep.clips import Clips
 from tradeoff.sweep.executors.base import Ended
 from tradeoff.sweep.executors.local_worker import BAD, BEGUN, ENDED, STOPPED, serve
-from tradeoff.sweep.executors.stopping import Stopping
+from tradeoff.sweep.executors.stopping import Stopping, masked
 from tradeoff.sweep.failures import LOG_LINES, Failed
 from tradeoff.sweep.listening import Listener
 from tradeoff.sweep.logs import MeasurementLog, log_path
@@ -37,6 +37,8 @@ from tradeoff.sweep.plan import Measurement, Plan
 
 SECONDS_BETWEEN_LOOKS = 0.25
 """At a timeout, at Ctrl-C."""
+SECONDS_TO_DIE = 10.0
+"""Of a worker whose connection is closed already."""
 
 
 @dataclass
@@ -165,7 +167,9 @@ class Local:
         ours, theirs = context.Pipe()
         arguments = (theirs, self.store.root, self.cache, torch.get_num_threads(), Measurer.save_every)
         process = context.Process(target=serve, args=arguments, name=f"worker {place}")
-        process.start()
+        # Until it listens for itself, which takes seconds, Ctrl-C is not for it.
+        with masked(signal.SIGINT):
+            process.start()
         theirs.close()
         worker = self._workers[place] = _Worker(process, ours)
         return worker
@@ -174,9 +178,14 @@ class Local:
         """What one worker has sent: the end of its measurement, if that is among it."""
         worker = self._workers[place]
         assert worker.measurement is not None
-        try:
-            while worker.pipe.poll():
+        while True:
+            try:
+                if not worker.pipe.poll():
+                    break
                 said, *values = worker.pipe.recv()
+            except (EOFError, OSError):
+                return self._lose(place, self._death(worker))
+            else:
                 if said == BEGUN:  # a new worker takes a while to start, which is not the measurement's
                     worker.deadline = time.monotonic() + (self._seconds(worker.measurement) or float("inf"))
                     continue
@@ -191,8 +200,6 @@ class Local:
                     worker.end()
                     return None
                 getattr(worker.listener, said)(*values)
-        except (EOFError, OSError):
-            return self._lose(place, self._death(worker))
         if time.monotonic() > worker.deadline:
             seconds = self._seconds(worker.measurement)
             return self._lose(place, Failed("timeout", f"it took more than {seconds:g} seconds"))
@@ -217,7 +224,7 @@ class Local:
         return Ended(worker.measurement, failed=replace(failed, log=tail))
 
     def _death(self, worker: _Worker) -> Failed:
-        worker.process.join()
+        worker.process.join(SECONDS_TO_DIE)
         code = worker.process.exitcode or 0
         if code == -signal.SIGKILL and kills_for_memory() > worker.kills:
             return Failed("out of memory", "the system ended its process: out of memory")

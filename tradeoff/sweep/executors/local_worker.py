@@ -56,13 +56,15 @@ def serve(pipe: Connection, root: Path, cache: Path, threads: int, save_every: f
     plans, and measurements of the last one with how many times fewer clips at once they take."""
     os.setsid()  # a terminal's Ctrl-C reaches it through `Local` alone, and what it starts ends with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Ray blocks it for all that it starts, and a shell ignores it for what runs in its background.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # A scheduler sends it to all processes of a job, and the command passes it on as Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(threads)
     telling = Telling(pipe)
     _pass_on_warnings(telling)
     try:
+        # `Local` blocks it until here, Ray for all that it starts; a shell ignores it for what is in its background.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         while (job := pipe.recv()) is not None:
             if isinstance(job, bytes):
                 measurer = Measurer(pickle.loads(job), Store(root), cache)

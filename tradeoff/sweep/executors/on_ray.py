@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -192,10 +193,7 @@ class OnRay:
         seat.where = news.where
         for said, values in news.heard:
             getattr(seat.listener, said)(*values)
-        try:
-            self._bring_home(news)
-        except OSError as error:
-            return self._lose(seat, Failed.of(error))
+        self._bring_home(news)
         if news.bad:
             raise InputError(news.bad)
         if news.stopped:
@@ -211,8 +209,9 @@ class OnRay:
         """Records come last, so that what one names is there; logs and saved states replace those before them."""
         for path in sorted(news.files, key=lambda path: (path.endswith(".json"), path)):
             if path.startswith("logs/") or path.endswith(".resume.pt"):
-                (self.store.root / path).parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(self.store.root / path, news.files[path])
+                with suppress(OSError):  # which costs what they say, and no measurement
+                    (self.store.root / path).parent.mkdir(parents=True, exist_ok=True)
+                    write_atomically(self.store.root / path, news.files[path])
             else:
                 self.store.adopt(path, news.files[path])
         for path in news.gone:

@@ -223,7 +223,7 @@ class Seat:
         self._known = self._written()
 
     def _tell(self, ended: Ended | None = None, stopped: bool = False, bad: str = "") -> News:
-        is_over = ended is not None or stopped
+        is_over = ended is not None or stopped or bool(bad)
         files, gone = self._changed() if is_over or self._has_saved() else ({}, ())
         return News(platform.node(), self._hearing.take(), files, gone, ended, stopped, bad)
 
@@ -239,15 +239,19 @@ class Seat:
         before, self._known = self._known, self._written()
         new = [name for name, stamp in self._known.items() if stamp != before.get(name)]
         new.sort(key=lambda name: not name.endswith(".resume.pt"))
-        files = {name: (self._root / name).read_bytes() for name in new}
+        files = {}
+        for name in new:
+            with suppress(FileNotFoundError):  # gone meanwhile
+                files[name] = (self._root / name).read_bytes()
         return files, tuple(name for name in before if name not in self._known)
 
     def _written(self) -> dict[str, tuple[int, int]]:
         """The files of the folder, and when and how large they were written."""
         found = {}
         for path in self._root.rglob("*"):
-            if path.is_file() and not path.name.startswith("."):
-                found[path.relative_to(self._root).as_posix()] = path.stat().st_mtime_ns, path.stat().st_size
+            with suppress(FileNotFoundError):  # gone meanwhile
+                if path.is_file() and not path.name.startswith("."):
+                    found[path.relative_to(self._root).as_posix()] = path.stat().st_mtime_ns, path.stat().st_size
         return found
 
 

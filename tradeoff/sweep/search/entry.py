@@ -16,14 +16,25 @@ class SearchStore(Store):
         super().__init__(root)
         self._published = published
         self._keys: dict[str, dict[str, None]] = {}
+        self._before: dict[str, dict[str, None]] = {}
+        """What an earlier run noted, which stays until this one is complete."""
 
     def write_sweep(
         self, name: str, keys: Mapping[str, list[str]], published: Sequence[Mapping[str, Any]] = ()
     ) -> None:
         """Add the keys of a batch; the facts are those of the whole sweep."""
+        if not self._keys and name in (known := self.sweeps()):
+            self._before = {kind: dict.fromkeys(found) for kind, found in known[name]["keys"].items()}
         for kind, found in keys.items():
             self._keys.setdefault(kind, {}).update(dict.fromkeys(found))
-        super().write_sweep(name, {kind: list(found) for kind, found in self._keys.items()}, self._published)
+        kinds = dict.fromkeys([*self._keys, *self._before])
+        every = {kind: list(self._keys.get(kind, {}) | self._before.get(kind, {})) for kind in kinds}
+        super().write_sweep(name, every, self._published)
+
+    def complete(self, name: str) -> None:
+        """All batches were walked through: what an earlier run noted beside them, as of a larger search, goes."""
+        self._before = {}
+        self.write_sweep(name, {})
 
     def recorded(self) -> int:
         """How many records the entry names that exist."""

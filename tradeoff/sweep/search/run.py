@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from tradeoff.errors import InputError
 from tradeoff.records.frontier import hypervolume
 from tradeoff.records.searches import Candidate, Rung, Story, Walk
+from tradeoff.sweep.attempts import fitted
 from tradeoff.sweep.outcome import Outcome
 from tradeoff.sweep.plan import Plan
 from tradeoff.sweep.search import values
@@ -41,6 +42,7 @@ def run_search(
     for seed in run.search.seeds:
         run.walk(seed)
     run.story.write(store.root)
+    store.complete(plan.sweep.name)
     run.outcome.present = store.recorded() - run.outcome.measured  # a batch counts again what an earlier one measured
     return run.outcome, run.story
 
@@ -131,7 +133,7 @@ class _Run:
         timed = epochs is None  # of what got that far all is measured that the sweep names
         plan = batch_plan(self.plan, [each.variant for each in candidates], epochs, timed=timed)
         failures = self.measure(plan)
-        found = values.trainings(plan, self.store)
+        found = values.trainings(fitted(plan, self.store), self.store)
         left = []
         for each, variant in zip(candidates, plan.variants, strict=True):
             if variant not in found:
