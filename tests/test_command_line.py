@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -290,16 +287,6 @@ def test_folds_of_the_users_videos_are_pooled(
     assert "broken.mkv" in err
 
 
-def command(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", "from tradeoff.cli import main; main()", *arguments],
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        **options,
-    )
-
-
 def test_records_and_report_need_no_torch() -> None:
     script = "import sys, tradeoff.report.run; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
@@ -324,39 +311,3 @@ def test_every_command_explains_itself_with_an_example(tool: Tool, words: list[s
     code, out, _ = tool(*words, "--help")
     assert code == 0
     assert ("Example: tradeoff" in out) or not words
-
-
-@pytest.mark.parametrize("moment", [3.0])  # tests/sweep/test_torture.py has many more
-def test_a_killed_sweep_goes_on_and_ends_with_the_records_of_an_undisturbed_one(
-    tmp_path: Path, clip_cache: Path, tiny: dict[str, Any], moment: float
-) -> None:
-    """The moment is a delay after the first record, wherever that catches it."""
-    file = write(tmp_path / "mine.yaml", tiny | {"seeds": [0, 1], "latency": "none"})
-    environment = os.environ | {"TRADEOFF_CACHE": str(clip_cache)}
-    results = tmp_path / "results"
-    sweep = command("sweep", file, "--results", str(results), env=environment, cwd=tmp_path)
-    while sweep.poll() is None and not list(results.glob("cost/*.json")):
-        time.sleep(0.05)
-    time.sleep(moment)
-    sweep.send_signal(signal.SIGKILL)
-    sweep.communicate()
-    for path in results.glob("*/*.json"):
-        json.loads(path.read_text())
-    again = command("sweep", file, "--results", str(results), "--json", env=environment, cwd=tmp_path)
-    out, err = again.communicate()
-    assert again.returncode == 0, err
-    assert json.loads(out)["failures"] == []
-    undisturbed = command("sweep", file, "--results", str(tmp_path / "other"), "--json", env=environment, cwd=tmp_path)
-    assert undisturbed.wait() == 0
-    assert measured(results) == measured(tmp_path / "other")
-
-
-def measured(root: Path) -> dict[str, Any]:
-    """What records say, but for when and how fast."""
-    kept = {}
-    for path in sorted(root.glob("[cta]*/*.json")):
-        record = json.loads(path.read_text())
-        if record["kind"] == "training":
-            record["measured"]["epochs"] = [epoch["loss"] for epoch in record["measured"]["epochs"]]
-        kept[path.name] = (record["measured"], record["arrays"])
-    return kept

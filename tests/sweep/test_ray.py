@@ -33,7 +33,7 @@ from tradeoff.records.keys import Key
 from tradeoff.records.store import Store
 from tradeoff.sweep import plan as planning
 from tradeoff.sweep.attempts import note_attempt
-from tradeoff.sweep.executors import on_ray
+from tradeoff.sweep.executors import on_ray, ray_seat
 from tradeoff.sweep.executors.on_ray import OnRay, plan_on_ray
 from tradeoff.sweep.executors.ray_cluster import Machines, Needs, Node, connect
 from tradeoff.sweep.failures import Failed
@@ -260,7 +260,8 @@ def test_a_latency_has_its_machine_alone_and_no_other_kind_of_machine_records_it
 
         gone = replace(machines, accelerator="Transputer")
         monkeypatch.setattr(on_ray, "SECONDS_WITHOUT_ROOM", 0.1)
-        with OnRay(plan, store, clip_cache, gone) as executor:
+        with OnRay(store, clip_cache, gone) as executor:
+            executor.prepare(plan, (), Listener())
             executor.start(cost, Listener(), 1)
             (ended,) = executor.wait()
             assert ended.failed is not None
@@ -291,7 +292,7 @@ def test_machines_of_another_kind_code_or_size_are_refused(
         code, _, err = tool(*place, *options)
         assert (code, err.count("\n")) == (2, 1), err
         assert sentence in err
-    monkeypatch.setattr(on_ray, "code_digest", lambda: "another")
+    monkeypatch.setattr(ray_seat, "code_digest", lambda: "another")
     code, _, err = tool(*place, "--threads", "1")
     assert code == 2
     assert "in the Ray cluster is not the one that started the sweep: install the same on all" in err
@@ -354,7 +355,7 @@ def test_a_plan_that_is_settled_goes_on_where_its_device_is_not(
     assert smaller.keys() == expected != settled.keys()
     store = Store(tmp_path).prepare()
     note = json.loads(note_attempt(store, smaller, training, Failed("out of memory", "too large")).read_text())
-    assert note["made"]["machine"]["torch"] == torch.__version__
+    assert note["made"]["packages"]["torch"] == torch.__version__
 
 
 def test_a_worker_that_ray_ends_for_its_memory_ran_out_of_memory() -> None:
