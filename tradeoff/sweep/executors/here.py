@@ -44,7 +44,7 @@ class Here:
         if plan.sweep.timeout is not None:
             raise InputError(
                 "timeout is given and the measurements are made in this process, which cannot be ended "
-                "alone: use --executor local, or leave timeout out"
+                "alone: use --executor local without a launcher, or leave timeout out"
             )
         self.measurer = Measurer(plan, self.store, self.cache)
         self.measurer.open(kinds, listener)
