@@ -83,7 +83,6 @@ class Local:
         self._entered = 0
         self._workers: dict[int, _Worker] = {}
         self._stopping = Stopping()
-        self._told_to_stop = False
 
     def __enter__(self) -> Local:
         if not self._entered:
@@ -235,9 +234,7 @@ class Local:
         """Pass Ctrl-C on, once, and leave when all have saved what they have."""
         if not self._stopping.asked:
             return
-        if not self._told_to_stop:
-            self._told_to_stop = True
-            self.say("stopping once what is under way is saved; Ctrl-C again stops now")
+        if self._stopping.begins(self.say):
             for worker in self._busy():
                 with suppress(ProcessLookupError):
                     os.kill(worker.process.pid or 0, signal.SIGINT)

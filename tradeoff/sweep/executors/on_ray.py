@@ -110,7 +110,6 @@ class OnRay:
         self.home = Home.here(cache)
         self._seats: list[_Seated] = []
         self._stopping = Stopping()
-        self._told_to_stop = False
 
     def __enter__(self) -> OnRay:
         self._stopping.__enter__()
@@ -238,9 +237,7 @@ class OnRay:
         """Pass Ctrl-C on, once, and leave when all have saved what they have."""
         if not self._stopping.asked:
             return
-        if not self._told_to_stop:
-            self._told_to_stop = True
-            self.say("stopping once what is under way is saved; Ctrl-C again stops now")
+        if self._stopping.begins(self.say):
             self._dismiss([each for each in self._seats if not each.where])
             for seat in self._busy():
                 seat.actor.stop.remote()

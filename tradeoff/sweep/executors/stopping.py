@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
@@ -18,7 +18,7 @@ class Stopping:
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.asked = self._begun = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Stopping:
@@ -33,6 +33,13 @@ class Stopping:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def begins(self, say: Callable[[str], None]) -> bool:
+        """Whether this is the first look since it was asked for; says what happens then."""
+        first, self._begun = not self._begun, True
+        if first:
+            say("stopping once what is under way is saved; Ctrl-C again stops now")
+        return first
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
