@@ -4,10 +4,22 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradeoff.report.frontier import frontier, frontier_marks
+from tradeoff.errors import InputError
+from tradeoff.report.frontier import (
+    best_within,
+    dominators,
+    draw,
+    frontier,
+    frontier_marks,
+    gain_interval,
+    hypervolume_interval,
+    knee_of,
+    probability_on_frontier,
+)
 
 FEW = st.sampled_from([0.0, 1.0, 2.0, 3.0, float("nan"), float("inf")])  # few values, so that ties are common
 ANY = st.floats(0, 1e12) | FEW
@@ -45,3 +57,64 @@ def test_marks_leave_out_what_was_not_measured(table: Callable[..., pd.DataFrame
     marks = frontier_marks(rows)
     assert marks["macs"].tolist() == [True, True, False]
     assert marks["latency_ms"].tolist() == [True, False, False]
+
+
+def clips(*levels: float) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Of each row one training on 400 clips, of which so many in the first places are right."""
+    return {i: (np.arange(400)[None] < 400 * level, np.arange(400)) for i, level in enumerate(levels)}
+
+
+def rows(cost: list[float], top1: list[float], half: float = float("nan")) -> pd.DataFrame:
+    """A table whose latencies are known to within a factor `half`."""
+    latency = np.array(cost)
+    return pd.DataFrame(
+        {"macs": cost, "latency_ms": cost, "latency_low_ms": latency / half, "latency_high_ms": latency * half}
+    ).assign(top1=top1)
+
+
+def test_certain_and_hopeless_rows_are_told_from_doubtful_ones() -> None:
+    drawn = draw(rows([1, 2, 3], [0.3, 0.9, 0.5]), clips(0.3, 0.9, 0.5), "macs")
+    assert probability_on_frontier(drawn).tolist() == [1, 1, 0]
+    assert dominators(drawn) == [None, None, (1, 1.0)]
+    # Equally dear, right on the same clips but for one: the better one is so in every draw that has this clip, and a
+    # draw of n clips is without it (1 - 1/n)^n of the time.
+    near = draw(rows([1, 1], [0.5, 0.5025]), clips(0.5, 0.5025), "macs")
+    first, second = probability_on_frontier(near)
+    assert (first, second) == pytest.approx((1 / np.e, 1 - 1 / np.e), abs=0.04)
+
+
+def test_latencies_that_overlap_share_a_frontier() -> None:
+    """Equally accurate networks, latencies 10 and 11 ms, each within a factor of 1.2: which one is faster is open."""
+    table = rows([10, 11], [0.5, 0.5], half=1.2)
+    found = probability_on_frontier(draw(table, clips(0.5, 0.5), "latency_ms"))
+    # log(1.1) over sqrt(2) log(1.2) / 1.96 is 0.725 standard deviations: the normal distribution gives 0.766.
+    assert found == pytest.approx([0.766, 0.234], abs=0.03)
+
+
+def test_a_budget_names_the_choice_how_sure_it_fits_and_its_rivals() -> None:
+    table = rows([10, 20, 40], [0.3, 0.6, 0.9], half=1.2)
+    drawn = draw(table, clips(0.3, 0.6, 0.9), "latency_ms")
+    found = best_within(drawn, 20)
+    assert found is not None and found.place == 1
+    assert found.fits == pytest.approx(0.5, abs=0.04) == found.best  # the limit is at the median
+    assert found.rivals[0][0] == 0
+    assert best_within(drawn, 5) is None
+
+
+def test_the_gain_of_one_set_has_an_interval_and_needs_a_shared_range() -> None:
+    drawn = draw(rows([1, 100, 1, 100], [0.6, 0.8, 0.4, 0.8]), clips(0.6, 0.8, 0.4, 0.8), "macs")
+    found = gain_interval(drawn, [0, 1], [2, 3])
+    assert found.estimate == pytest.approx(0.2)
+    assert 0.15 < found.low < 0.2 < found.high < 0.25
+    with pytest.raises(InputError, match="share no range of MACs"):
+        gain_interval(drawn, [0], [1])
+
+
+def test_hypervolume_and_knee_come_with_how_sure_they_are() -> None:
+    drawn = draw(rows([1, 10, 100], [0.2, 0.7, 0.8]), clips(0.2, 0.7, 0.8), "macs")
+    found = hypervolume_interval(drawn, 0.1)
+    # Of 100 x 0.9: from 1 to 10 a tenth above chance, from 10 to 100 six tenths.
+    assert found.estimate == pytest.approx((9 * 0.1 + 90 * 0.6) / 90)
+    assert found.low < found.estimate < found.high
+    assert knee_of(drawn) == (1, 1.0)
+    assert knee_of(drawn.take([0, 1])) is None

@@ -1,27 +1,39 @@
-"""Which points of a speed-accuracy plot nothing else beats, and how much all of them reach. Pure functions."""
+"""Which points of a speed-accuracy plot nothing else beats, how much all of them reach, and which buys most. Pure
+functions; costs and accuracies are (n,), or (draws, n) where it says so."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
-def frontier(cost: ArrayLike, accuracy: ArrayLike) -> NDArray[np.bool_]:
+
+def frontier(cost: ArrayLike, accuracy: ArrayLike) -> Bools:
     """bool (n,): no other point costs as little and is as accurate, and better in one of the two.
 
     Equal points stay or go together. A point with a NaN is never on the frontier and beats nobody.
     """
     costs, accuracies = np.asarray(cost, dtype=float), np.asarray(accuracy, dtype=float)
+    return np.asarray(frontiers(costs[None], accuracies[None])[0])
+
+
+def frontiers(cost: ArrayLike, accuracy: ArrayLike) -> Bools:
+    """bool (draws, n): the `frontier` of each draw."""
+    costs, accuracies = np.broadcast_arrays(np.asarray(cost, dtype=float), np.asarray(accuracy, dtype=float))
+    known = ~np.isnan(costs) & ~np.isnan(accuracies)
+    costs, accuracies = np.where(known, costs, np.inf), np.where(known, accuracies, -np.inf)
+    order = np.lexsort((-accuracies, costs), axis=-1)
+    paid, reached = np.take_along_axis(costs, order, -1), np.take_along_axis(accuracies, order, -1)
+    before = np.full_like(reached, -np.inf)
+    before[:, 1:] = np.maximum.accumulate(reached, axis=-1)[:, :-1]
+    better = reached > before
+    places = np.arange(reached.shape[-1])
+    first = np.maximum.accumulate(np.where(better, places, 0), axis=-1)  # that reached what is the best so far
+    equal = (reached == before) & (paid == np.take_along_axis(paid, first, -1)) & np.isfinite(reached)
     on = np.zeros(costs.shape, dtype=bool)
-    known = np.flatnonzero(~np.isnan(costs) & ~np.isnan(accuracies))
-    order = known[np.lexsort((-accuracies[known], costs[known]))]
-    best, paid = -np.inf, np.nan
-    for index in order:
-        better = accuracies[index] > best
-        equal = accuracies[index] == best and costs[index] == paid
-        if better:
-            best, paid = accuracies[index], costs[index]
-        on[index] = better or equal
+    np.put_along_axis(on, order, better | equal, -1)
     return on
 
 
@@ -39,3 +51,53 @@ def hypervolume(cost: ArrayLike, accuracy: ArrayLike, worst_cost: float, worst_a
     # From each cost to the next one the best accuracy so far is within reach.
     best = np.maximum.accumulate(accuracies[inside][order])
     return float(np.sum(np.diff(steps) * (best - worst_accuracy)))
+
+
+def within(cost: ArrayLike, accuracy: ArrayLike, limit: float) -> int | None:
+    """The place of the most accurate point that costs no more than `limit`, of equal ones the cheapest; or None."""
+    costs, accuracies = np.asarray(cost, dtype=float), np.asarray(accuracy, dtype=float)
+    fits = np.flatnonzero((costs <= limit) & ~np.isnan(accuracies))
+    return int(fits[np.lexsort((costs[fits], -accuracies[fits]))[0]]) if fits.size else None
+
+
+def knee(cost: ArrayLike, accuracy: ArrayLike) -> int | None:
+    """The place of the point after which accuracy gets dear: of the frontier the one furthest above the straight line
+    between its ends, cost on a logarithmic scale (Satopaa et al. 2011).
+
+    None where the frontier has fewer than three points, or none above that line. Costs must be positive.
+    """
+    costs, accuracies = np.asarray(cost, dtype=float), np.asarray(accuracy, dtype=float)
+    on = np.flatnonzero(frontier(costs, accuracies))
+    on = on[np.argsort(costs[on], kind="stable")]
+    if np.unique(costs[on]).size < 3:
+        return None
+    x, y = np.log(costs[on]), accuracies[on]
+    above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])
+    best = int(above.argmax())
+    return int(on[best]) if above[best] > 1e-9 else None
+
+
+def gain(cost: ArrayLike, accuracy: ArrayLike, base_cost: ArrayLike, base_accuracy: ArrayLike) -> float:
+    """How much more accuracy the same cost buys among points than among `base` ones: the best of each to be had for a
+    cost, one minus the other, the mean over the logarithm of the costs at which both have something to offer.
+
+    That range is from the dearer of the two cheapest costs to the cheaper of the two dearest. NaN where it is empty.
+    No network is thought up between two that were measured.
+    """
+    left, right = _steps(cost, accuracy), _steps(base_cost, base_accuracy)
+    if not left[0].size or not right[0].size:
+        return float("nan")
+    low, high = max(left[0][0], right[0][0]), min(left[0][-1], right[0][-1])
+    if not low < high:
+        return float("nan")
+    edges = np.unique(np.clip(np.concatenate([left[0], right[0]]), low, high))
+    here = [accuracies[np.searchsorted(costs, edges[:-1], side="right") - 1] for costs, accuracies in (left, right)]
+    return float(np.average(here[0] - here[1], weights=np.diff(np.log(edges))))
+
+
+def _steps(cost: ArrayLike, accuracy: ArrayLike) -> tuple[Floats, Floats]:
+    """Costs in order, and the best accuracy to be had up to each."""
+    costs, accuracies = np.asarray(cost, dtype=float), np.asarray(accuracy, dtype=float)
+    known = np.flatnonzero(~np.isnan(costs) & ~np.isnan(accuracies))
+    order = known[np.argsort(costs[known], kind="stable")]
+    return costs[order], np.maximum.accumulate(accuracies[order])

@@ -81,7 +81,7 @@ def _intervals(spreads: Sequence[Spread]) -> Iterator[tuple[float, float]]:
     finds the few draws that the quantiles can be at, and the means of those are summed.
     """
     sums, sizes = np.stack([each.sums for each in spreads]), spreads[0].sizes
-    draws = np.concatenate([times @ sums.T / (times @ sizes)[:, None] for times in _counted(sizes.size)]).T.copy()
+    draws = np.concatenate([times @ sums.T / (times @ sizes)[:, None] for times in counted(sizes.size)]).T.copy()
     near = _near_quantiles(_deviations(spreads, draws))
     start = 0
     for picks in _resampled(sizes.size):
@@ -121,7 +121,7 @@ def stretch(parts: list[tuple[float, int]]) -> float:
     return float(special.stdtrit(freedom, 0.5 + CONFIDENCE / 2)) / NORMAL
 
 
-def _counted(groups: int) -> Iterator[Floats]:
+def counted(groups: int) -> Iterator[Floats]:
     """How often each of RESAMPLES draws has each group, a block of draws at a time: (draws, groups)."""
     for picks in _resampled(groups):
         places = picks + groups * np.arange(len(picks))[:, None]

@@ -81,7 +81,7 @@ def bootstrap(correct: ArrayLike, groups: ArrayLike) -> Interval:
 
 def bootstraps(tested: Iterable[tuple[ArrayLike, ArrayLike]]) -> list[Interval]:
     """The `bootstrap` of each pair of correct and groups, to the last bit; many at once take far less time."""
-    pairs = [_trainings(correct, groups) for correct, groups in tested]
+    pairs = [trainings(correct, groups) for correct, groups in tested]
     spreads = [spread_of(right.mean(axis=0), codes, [right], pseudo=(1.0, 1.0, 0.0, 0.0)) for right, codes in pairs]
     found = []
     for (right, _), (low, high) in zip(pairs, crossed(spreads), strict=True):
@@ -109,7 +109,7 @@ def paired_differences(
     """The `paired_difference` of each a, b and groups, to the last bit; many at once take far less time."""
     gaps, spreads, methods = [], [], []
     for a, b, groups in tested:
-        left, codes = _trainings(a, groups)
+        left, codes = trainings(a, groups)
         right = _floats(b, np.asarray(groups))
         if same_trainings and left.shape != right.shape:
             raise InputError(f"same trainings need as many seeds on both sides, got {len(left)} and {len(right)}")
@@ -130,11 +130,11 @@ def _method(seeds: int) -> str:
 
 
 def _one_training(correct: ArrayLike, groups: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
-    right, codes = _trainings(np.asarray(correct)[None], groups)
+    right, codes = trainings(np.asarray(correct)[None], groups)
     return right[0], codes
 
 
-def _trainings(correct: ArrayLike, groups: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
+def trainings(correct: ArrayLike, groups: ArrayLike) -> tuple[Floats, NDArray[np.intp]]:
     """`correct` as floats (seeds, clips) and groups as codes 0..G-1 (clips,)."""
     labels = np.asarray(groups)
     return _floats(correct, labels), np.unique(labels, return_inverse=True)[1]

@@ -1,13 +1,31 @@
-"""Which points of a speed-accuracy plot nothing else beats."""
+"""Which points of a speed-accuracy plot nothing else beats, and how sure that is."""
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tradeoff.errors import InputError
+from tradeoff.records.draws import DRAWS, accuracy_draws, cost_draws
 from tradeoff.records.frontier import frontier as frontier
+from tradeoff.records.frontier import frontiers, gain, hypervolume, knee, within
+from tradeoff.records.resampling import CONFIDENCE
+from tradeoff.records.statistics import Interval
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Accuracies = Mapping[Any, tuple[Bools, NDArray[np.int64]]]
+"""For a row's index in the table: which clips were right, bool (seeds, clips), and the clips' groups (clips,)."""
 
 COSTS = {"macs": "MACs", "latency_ms": "latency", "params": "params"}
 """The costs that a frontier is drawn for: the column of the joined table, and its short name."""
+_INTERVALS = {"latency_ms": ("latency_low_ms", "latency_high_ms")}
+METHOD = f"joint bootstrap of {DRAWS} draws over clips, seeds and processes"
 
 
 def frontier_marks(table: pd.DataFrame) -> pd.DataFrame:
@@ -15,3 +33,150 @@ def frontier_marks(table: pd.DataFrame) -> pd.DataFrame:
     accuracy = table["top1"].to_numpy(dtype=float)
     marks = {column: frontier(table[column].to_numpy(dtype=float), accuracy) for column in COSTS}
     return pd.DataFrame(marks, index=table.index)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Rows of one protocol that have an accuracy, its clips and a cost: their estimates, and joint draws of them.
+
+    names: of the table's index; cost, accuracy: (n,); costs, accuracies: (DRAWS, n), in the same units (accuracies are
+    fractions).
+    """
+
+    column: str
+    index: list[Any]
+    cost: Floats
+    accuracy: Floats
+    costs: Floats
+    accuracies: Floats
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, places: Any) -> Drawn:
+        """Some of the rows, by their places or a mask."""
+        index = np.empty(len(self.index), dtype=object)
+        index[:] = self.index
+        return Drawn(
+            self.column,
+            index[places].tolist(),
+            self.cost[places],
+            self.accuracy[places],
+            self.costs[:, places],
+            self.accuracies[:, places],
+        )
+
+
+def draw(table: pd.DataFrame, accuracies: Accuracies, column: str) -> Drawn:
+    """Draws of the rows of one protocol over the cost `column`; rows without a cost or without clips are left out.
+
+    Raises InputError where rows were tested on different clips.
+    """
+    rows = table[table.index.isin(list(accuracies)) & table[column].notna()]
+    known = rows.index.tolist()
+    cost = rows[column].to_numpy(dtype=float)
+    low, high = (rows[each].to_numpy(dtype=float) for each in _INTERVALS.get(column, (column, column)))
+    return Drawn(
+        column,
+        known,
+        cost,
+        rows["top1"].to_numpy(dtype=float),
+        cost_draws(cost, low, high),
+        accuracy_draws([accuracies[index] for index in known]),
+    )
+
+
+def probability_on_frontier(drawn: Drawn) -> Floats:
+    """(n,): in which share of the draws each row is on the frontier."""
+    return np.asarray(frontiers(drawn.costs, drawn.accuracies).mean(axis=0))
+
+
+def probability_dominated(drawn: Drawn, by: int) -> Floats:
+    """(n,): in which share of the draws row `by` is no dearer and no less accurate than each row, and better in one."""
+    cost, accuracy = drawn.costs[:, [by]], drawn.accuracies[:, [by]]
+    no_worse = (cost <= drawn.costs) & (accuracy >= drawn.accuracies)
+    better = (cost < drawn.costs) | (accuracy > drawn.accuracies)
+    return np.asarray((no_worse & better).mean(axis=0))
+
+
+def dominators(drawn: Drawn) -> list[tuple[int, float] | None]:
+    """For each row that is off the frontier the row on it that most probably dominates it, with that probability."""
+    on = frontier(drawn.cost, drawn.accuracy)
+    places = np.flatnonzero(on)
+    if not places.size:
+        return [None] * len(drawn)
+    found = np.stack([probability_dominated(drawn, int(place)) for place in places])
+    best = found.argmax(axis=0)
+    return [None if on[i] else (int(places[best[i]]), float(found[best[i], i])) for i in range(len(drawn))]
+
+
+def hypervolume_interval(drawn: Drawn, worst_accuracy: float) -> Interval:
+    """The share of all that is no dearer than the dearest row and better than `worst_accuracy` (chance) that the rows
+    reach. The best of many noisy accuracies errs on the high side, and so do both bounds."""
+    worst = float(np.nanmax(drawn.cost))
+    whole = worst * (1 - worst_accuracy)
+    able = drawn.take(probability_on_frontier(drawn) > 0)  # others add nothing in any draw
+    drawn_values = [
+        hypervolume(cost, accuracy, worst, worst_accuracy) / whole
+        for cost, accuracy in zip(able.costs, able.accuracies, strict=True)
+    ]
+    return _interval(hypervolume(drawn.cost, drawn.accuracy, worst, worst_accuracy) / whole, drawn_values)
+
+
+def knee_of(drawn: Drawn) -> tuple[int, float] | None:
+    """The place of the row after which accuracy gets dear (`records.frontier.knee`), and in which share of the draws it
+    is that one; None where there is no such row."""
+    place = knee(drawn.cost, drawn.accuracy)
+    if place is None:
+        return None
+    able = np.flatnonzero(probability_on_frontier(drawn) > 0)
+    some = drawn.take(able)
+    found = [knee(cost, accuracy) for cost, accuracy in zip(some.costs, some.accuracies, strict=True)]
+    return place, float(np.mean([each is not None and able[each] == place for each in found]))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Of the rows under a budget the most accurate: its place, how probably it fits, and how probably nothing that
+    fits is more accurate; `rivals`: the places and probabilities of others that may be the best, likeliest first."""
+
+    place: int
+    fits: float
+    best: float
+    rivals: list[tuple[int, float]]
+
+
+def best_within(drawn: Drawn, limit: float) -> Choice | None:
+    """The choice by the estimates; None where none costs as little as `limit`."""
+    place = within(drawn.cost, drawn.accuracy, limit)
+    if place is None:
+        return None
+    fits = drawn.costs <= limit
+    able = np.where(fits, drawn.accuracies, -1.0)
+    winners = able.argmax(axis=1)[fits.any(axis=1)]
+    shares = np.bincount(winners, minlength=len(drawn)) / DRAWS
+    rivals = [(int(other), float(shares[other])) for other in np.argsort(-shares, kind="stable") if shares[other] > 0]
+    others = [each for each in rivals if each[0] != place]
+    return Choice(place, float(fits[:, place].mean()), float(shares[place]), others)
+
+
+def gain_interval(drawn: Drawn, left: Any, right: Any) -> Interval:
+    """How much more accuracy the same cost buys among the rows `left` than among `right` (places or masks of `drawn`),
+    the mean over the costs that both have (`records.frontier.gain`). A row may be on both sides.
+
+    Raises InputError where the two share no range of costs.
+    """
+    a, b = drawn.take(left), drawn.take(right)
+    estimate = gain(a.cost, a.accuracy, b.cost, b.accuracy)
+    if np.isnan(estimate):
+        raise InputError(
+            f"the two sets share no range of {COSTS.get(drawn.column, drawn.column)}: nothing compares them"
+        )
+    found = [gain(*each) for each in zip(a.costs, a.accuracies, b.costs, b.accuracies, strict=True)]
+    return _interval(estimate, found)
+
+
+def _interval(estimate: float, draws: Any) -> Interval:
+    values = np.asarray(draws, dtype=float)
+    low, high = np.nanquantile(values, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
+    return Interval(estimate, min(estimate, float(low)), max(estimate, float(high)), METHOD)
