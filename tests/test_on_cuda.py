@@ -58,7 +58,7 @@ def test_compiled_networks_answer_as_eager_ones(tool: Tool) -> None:
     runtimes = ("--runtime", "compile,compile-frozen", "--precision", "bf16", "--throughput", "")
     rows = rows_of(tool("latency", "Fast-S3D", *SMALL, *runtimes, "--json"))
     assert {row["setting"] for row in rows} == {"compile", "compile-frozen"}
-    assert all(row["output_error"] < ERROR["bf16"] and row["measured"][0]["graphs"] == 1 for row in rows)
+    assert all(row["output_error"] < ERROR["bf16"] and row["measured"][0]["facts"]["graphs"] == 1 for row in rows)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from tradeoff.records.latency import machine_drift
+from tradeoff.records.latency import machine_drift, timed_columns
 from tradeoff.records.store import Record
 
 
@@ -37,3 +37,12 @@ def test_precisions_are_pooled_and_not_mixed() -> None:
 def test_one_sitting_says_nothing_of_another() -> None:
     assert machine_drift([record(0, 90.0), record(25, 80.0)]) is None
     assert machine_drift([record(0, None), record(60, None)]) is None
+
+
+def test_a_replayed_graph_is_that_of_the_process_that_looked() -> None:
+    time = {"median_ms": 4.0, "low_ms": 3.9, "high_ms": 4.1}
+    full = time | {"host": time, "video": {"ms": 4.0}, "steady": True, "first_pass_ms": 9.0, "prepare_s": 1.0}
+    full |= {"memory": {"peak_bytes": None}, "error": 0.0, "roofline": {}}
+    looked = full | {"graph": {"median_ms": 2.5}}
+    assert timed_columns([full, looked])["graph_ms"] == 2.5
+    assert np.isnan(timed_columns([full, full | {"graph": {"failed": "a capture forbids it"}}])["graph_ms"])

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tradeoff.report.protocols import protocol_lines, protocol_names, published_lines, slug, split_protocols
+from tradeoff.report.protocols import (
+    graph_lines,
+    protocol_lines,
+    protocol_names,
+    published_lines,
+    slug,
+    split_protocols,
+)
 from tradeoff.variants import PEERS, Variant
 
 Make = Callable[..., pd.DataFrame]
@@ -68,6 +75,13 @@ def test_the_protocol_in_words(table: Make, no_latency: dict[str, Any]) -> None:
         assert word in latency
     assert protocol_lines(table("I2D", **no_latency))[-1] == "Latency was not measured."
     assert protocol_lines(stacked(table("I2D"), table("I3D", seeds=1)))[1].startswith("1 to 3 seeds;")
+
+
+def test_what_a_gpu_takes_without_launches_is_said_once_a_network(table: Make) -> None:
+    rows = stacked(table("I2D", "I3D", graph_ms=2.541), table("I2D", graph_ms=2.541, order="reversed"))
+    (line,) = graph_lines(rows)
+    assert line.endswith("CUDA graph, one process each, ms: I2D 2.54, I3D 2.54.")
+    assert graph_lines(table("I2D")) == []
 
 
 def test_slugs_are_safe_file_names() -> None:

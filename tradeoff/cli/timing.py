@@ -113,9 +113,16 @@ def _headings(chosen: Sweep) -> dict[str, str]:
 
 
 def _notes(timings: Sequence[Timing]) -> list[str]:
-    """What was found beside the timing and should be known: convolutions outside the expected library."""
+    """What was found beside the timing: convolutions outside the expected library, and on a GPU what
+    a pass takes without launches from Python."""
     found = {f"{each.variant.name} {each.protocol}": each.processes[0].values for each in timings if each.processes}
-    return [f"{name}: {values['note']}" for name, values in found.items() if "note" in values]
+    notes = [f"{name}: {values['note']}" for name, values in found.items() if "note" in values]
+    graphs = ((name, values["graph"]) for name, values in found.items() if "graph" in values)
+    return notes + [f"{name}, captured as a CUDA graph: {_graph_words(graph)}" for name, graph in graphs]
+
+
+def _graph_words(graph: Mapping[str, Any]) -> str:
+    return f"{graph['median_ms']:.4g} ms" if "median_ms" in graph else str(graph["failed"])
 
 
 def _say(line: str) -> None:

@@ -76,6 +76,9 @@ def _full_columns(timed: Sequence[Measured], drift: Component | None) -> dict[st
         "host_ms": host.estimate,
         "host_low_ms": host.low,
         "host_high_ms": host.high,
+        "graph_ms": next(
+            (each["graph"]["median_ms"] for each in timed if "median_ms" in each.get("graph", {})), np.nan
+        ),
         "video_ms": geometric_mean([each["video"]["ms"] for each in timed]),
         "first_pass_ms": max(each["first_pass_ms"] for each in timed),
         "prepare_s": max(each["prepare_s"] for each in timed),

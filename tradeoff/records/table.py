@@ -61,13 +61,14 @@ COLUMNS = (
     *("top1", "top1_low", "top1_high", "top5", "balanced_top1", "class_ratio", "view_top1", "interval"),
     *("device", "runtime", "precision", "layout", "threads", "batch", "cache", "processes", "steady_processes"),
     *("latency_ms", "latency_low_ms", "latency_high_ms", "latency_interval", "latency_outcome", "load"),
-    *("host_ms", "host_low_ms", "host_high_ms", "views", "video_ms", "first_pass_ms", "prepare_s"),
+    *("host_ms", "host_low_ms", "host_high_ms", "graph_ms", "views", "video_ms", "first_pass_ms", "prepare_s"),
     *("clips_per_second", "throughput_batch", "peak_memory_bytes", "output_error"),
     *("matrix_fraction", "matrix_fraction_low", "matrix_fraction_high", "bound"),
 )
 """Accuracies are fractions, costs counts of one clip, latencies milliseconds a batch; what is not measured is NaN.
 
-`latency_ms` is the device's time, `host_ms` includes the way from host memory and back, `video_ms` is that of all
+`latency_ms` is the device's time, `host_ms` includes the way from host memory and back, `graph_ms` is what the first
+process took on a GPU for a pass captured as a CUDA graph, without launches from Python, and `video_ms` is that of all
 `views` of a video (clips x crops). `latency_outcome` is empty, or why there is no latency. `steady_processes` of
 `processes` ended steady. `clips_per_second` is the best over batch sizes, at `throughput_batch`. `first_pass_ms` and
 `prepare_s` are the largest over processes: a later one may find what an earlier one compiled. `output_error` is how

@@ -189,7 +189,7 @@ def interval_words(timed: pd.DataFrame) -> str:
 
 def table_lines(table: pd.DataFrame) -> list[str]:
     """For under a table, after its protocol: what some of its columns and rows mean."""
-    return [*start_lines(table), *memory_lines(table), *published_lines(table)]
+    return [*start_lines(table), *memory_lines(table), *graph_lines(table), *published_lines(table)]
 
 
 def start_lines(table: pd.DataFrame) -> list[str]:
@@ -211,6 +211,15 @@ def memory_lines(table: pd.DataFrame) -> list[str]:
         "batch norm saw as many times fewer clips at once."
         for row in table[table["micro_batches"].notna()].drop_duplicates("variant").itertuples()
     ]
+
+
+def graph_lines(table: pd.DataFrame) -> list[str]:
+    """For under a table of latencies on a GPU: what they would be if Python did not have to launch each kernel."""
+    if "graph_ms" not in table or table["graph_ms"].isna().all():
+        return []
+    rows = table[table["graph_ms"].notna()].drop_duplicates(["variant", "width", *SETTING])
+    times = ", ".join(f"{row.variant} {row.graph_ms:.3g}" for row in rows.itertuples())
+    return [f"Without launches from Python, a pass captured as a CUDA graph, one process each, ms: {times}."]
 
 
 def published_lines(table: pd.DataFrame) -> list[str]:
