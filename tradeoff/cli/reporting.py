@@ -67,7 +67,9 @@ def report(
     ] = None,
     paper: Annotated[
         bool,
-        typer.Option("--paper", help="Instead of sweeps, the paper's Tables 1 to 6 and Figures 4 and 5 with ours beside."),
+        typer.Option(
+            "--paper", help="Instead of sweeps, the paper's Tables 1 to 6 and Figures 4 and 5 with ours beside."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -1,7 +1,7 @@
-"""The paper's Tables 1 to 6 and Figures 4 and 5 with ours side by side: every published number, ours, the difference and why.
+"""The paper's Tables 1 to 6 and Figures 4 and 5 beside ours: every published number, ours, the difference and why.
 
-Published numbers are in `facts/`; ours come from a results folder's joined table by the rules in `ours.RULES`, and counts
-from whoever calls, since counting needs a network.
+Published numbers are in `facts/`; ours come from a results folder's joined table by the rules in `ours.RULES`, and
+counts from whoever calls, since counting needs a network.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 from rich.console import RenderableType
 
 from tradeoff.records.naming import open_store
-from tradeoff.records.store import Record, Store, find_records
+from tradeoff.records.store import Record, find_records
 from tradeoff.records.table import COLUMNS, Table, load_table
 from tradeoff.report import write_figure, write_file
 from tradeoff.report.paper.contrasts import contrasts
@@ -26,7 +26,7 @@ from tradeoff.report.paper.lines import Count as Count
 from tradeoff.report.paper.lines import Counts, lines
 from tradeoff.report.paper.lines import wanted_counts as wanted_counts
 from tradeoff.report.paper.ours import RULES, Measured
-from tradeoff.report.paper.pages import Side, summary
+from tradeoff.report.paper.pages import Side, note_lines, notes_of, summary
 from tradeoff.report.paper.stated import PAGES
 from tradeoff.report.tables import rich_frame
 from tradeoff.report.temporal_weights import find_weights
@@ -35,8 +35,8 @@ __all__ = ["Count", "PaperReport", "Results", "read_results", "report_paper", "w
 
 TITLE = "The paper's tables and figures, side by side"
 SOURCE = (
-    '"Rethinking Spatiotemporal Feature Learning: Speed-Accuracy Trade-offs in Video Classification", Xie, Sun, Huang, Tu, Murphy, ECCV '
-    "2018 ([arXiv 1712.04851](https://arxiv.org/abs/1712.04851)), and what this results folder has beside it."
+    '"Rethinking Spatiotemporal Feature Learning: Speed-Accuracy Trade-offs in Video Classification", Xie, Sun, Huang, '
+    "Tu, Murphy, ECCV 2018 ([arXiv 1712.04851](https://arxiv.org/abs/1712.04851)), and what this results folder has beside it."
 )
 
 
@@ -62,24 +62,35 @@ class PaperReport:
         return {"summary": summary(self.sides), **tables, **figure5, "paths": [str(path) for path in self.paths]}
 
     def renderables(self) -> list[RenderableType]:
-        tables = [each for side in self.sides for each in side.renderables()]
+        notes = notes_of(self.sides)
+        tables = [each for side in self.sides for each in side.renderables(notes)]
         weights = rich_frame(self.weights.table(), title=FIGURE5, caption="\n".join(self.weights.notes()))
-        return [*tables, weights, summary(self.sides), *(f"wrote {path}" for path in self.paths)]
+        return [
+            *tables,
+            weights,
+            *note_lines(notes),
+            "",
+            summary(self.sides),
+            *(f"wrote {path}" for path in self.paths),
+        ]
 
 
 def read_results(folder: Path) -> Results:
-    """The records of a folder; a folder that is empty has none. Raises InputError where it does not exist, or a record cannot be read."""
+    """The records of a folder; an empty one has none.
+
+    Raises InputError where the folder does not exist, or a record cannot be read.
+    """
     if folder.is_dir() and find_records(folder) is None:
         return Results(Table(pd.DataFrame(columns=list(COLUMNS)), {}), ())
-    store: Store = open_store(folder)
+    store = open_store(folder)
     return Results(load_table(store.root), find_weights(store))
 
 
 def report_paper(results: Results, counts: Counts, out: Path) -> PaperReport:
     """Write `paper.md`, a CSV a table or figure (`paper_table1.csv`), and both figures as PNG and SVG into `out`.
 
-    `counts` has what `wanted_counts` lists. Figure 5 is drawn where weights are on record. Raises InputError for a folder that cannot be
-    written.
+    `counts` has what `wanted_counts` lists. Figure 5 is drawn where weights are on record. Raises InputError for a
+    folder that cannot be written.
     """
     measured, weights = Measured(results.table), chosen(results.weights)
     sides = [Side(page, lines(page, measured, counts), contrasts(page, measured)) for page in PAGES]
@@ -95,7 +106,12 @@ def report_paper(results: Results, counts: Counts, out: Path) -> PaperReport:
 
 
 def _markdown(sides: Sequence[Side], weights: Weights, pictures: Mapping[str, str]) -> str:
-    rules = "".join(f"- {rule}\n" for rule in RULES)
-    sections = [side.markdown(pictures.get(side.page.name, "")) for side in sides]
-    head = f"# {TITLE}\n\n{SOURCE}\n\n{summary(sides)}\n\nHow ours were chosen:\n\n{rules}"
-    return "\n".join([head, *sections, weights.markdown(pictures.get("figure5", ""))])
+    notes = notes_of(sides)
+    head = f"# {TITLE}\n\n{SOURCE}\n\n{summary(sides)}\n\nHow ours were chosen:\n\n{_listed(RULES)}"
+    tables = [side.markdown(notes, pictures.get(side.page.name, "")) for side in sides]
+    figure5 = weights.markdown(pictures.get("figure5", ""))
+    return "\n".join([head, *tables, figure5, f"## Notes\n\n{_listed(note_lines(notes))}"])
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)

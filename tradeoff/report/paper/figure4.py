@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from tradeoff.report.canvas import DPI, INK, LABEL_ID, NOTE
@@ -25,13 +25,14 @@ from tradeoff.variants import InceptionVariant, Variant
 
 Floats = NDArray[np.float64]
 _PANEL, _HEIGHT, _LEFT, _BETWEEN, _RIGHT = 4.1, 3.1, 0.62, 0.62, 0.15
-_TOP, _ABOVE, _BELOW, _NOTE = 0.95, 0.34, 0.52, 0.16
+_TOP, _ABOVE, _BELOW, _NOTE = 0.82, 0.34, 0.52, 0.16
 _GAP = 6.5 * DPI / 72
 DRAWN = (
-    "Solid: the upper units 3D (top-heavy); dotted: the lower ones (bottom-heavy); orange: separable, blue: full 3D. Published points that "
-    "were read off the plot are open; lines join what is published, which is not every cut. Numbers at points: how many units are 3D.",
-    "Axes are each panel's own: published multiply-adds are of clips of 64x224x224 as the paper counts them, ours of our clips and widths "
-    "as executed. Shapes can be compared, heights cannot.",
+    "Solid: the upper units 3D (top-heavy); dotted: the lower ones (bottom-heavy); orange: separable, blue: full 3D. "
+    "Published points that were read off the plot are open; lines join what is published, which is not every cut. "
+    "Numbers at points: how many units are 3D.",
+    "Axes are each panel's own: published multiply-adds are of clips of 64x224x224 as the paper counts them, ours of "
+    "our clips and widths as executed. Shapes can be compared, heights cannot.",
 )
 
 
@@ -76,7 +77,9 @@ def _ours(measured: Measured, data: str) -> list[Panel]:
         if rows.empty:
             continue
         percent = {key: 100 * rows[of] for key, of in {"top1": "top1", "low": "top1_low", "high": "top1_high"}.items()}
-        points = rows[["variant", "units", "gating", "width"]].assign(gmacs=rows["macs"] / 1e9, read_off=False, **percent)
+        points = rows[["variant", "units", "gating", "width"]].assign(
+            gmacs=rows["macs"] / 1e9, read_off=False, **percent
+        )
         found.append(Panel(_title(name, rows), points))
     return found
 
@@ -89,7 +92,7 @@ def _title(name: str, rows: pd.DataFrame) -> str:
 
 
 def figure4(rows: Sequence[Sequence[Panel]], notes: Sequence[str] = ()) -> Figure:
-    """The panels, row by row, with a legend above and `DRAWN` and `notes` below. Where nothing of ours is there, the panel says so."""
+    """The panels, row by row, with a legend above and `DRAWN` and `notes` below; it says where nothing of ours is."""
     columns = max(2, *(len(row) for row in rows))
     width = _LEFT + columns * _PANEL + (columns - 1) * _BETWEEN + _RIGHT
     noted = [line for note in (*DRAWN, *notes) for line in textwrap.wrap(note, int(width * 14.6))]
@@ -115,7 +118,8 @@ def _write_around(figure: Figure, noted: Sequence[str]) -> None:
     figure.text(y=0.1 / height, s="\n".join(noted), va="bottom", fontsize=7.6, color=NOTE, linespacing=1.35, **left)
     figure.legend(
         handles=_legend(), loc="upper left", bbox_to_anchor=((_LEFT - 0.06) / width, 1 - 0.4 / height), ncols=4,
-        frameon=False, fontsize=8.5, handlelength=2.6, columnspacing=1.6, borderpad=0.1, borderaxespad=0, labelcolor=INK,
+        frameon=False, fontsize=8.5, handlelength=2.6, columnspacing=1.6, borderpad=0.1, borderaxespad=0,
+        labelcolor=INK,
     )  # fmt: skip
 
 
@@ -139,7 +143,9 @@ def _draw_panel(axis: Axes, panel: Panel | None, *, missing: bool) -> None:
     if panel is None:
         axis.set_axis_off()
         if missing:
-            axis.text(0.5, 0.5, "not run here", ha="center", va="center", fontsize=10, color=NOTE, transform=axis.transAxes)
+            axis.text(
+                0.5, 0.5, "not run here", ha="center", va="center", fontsize=10, color=NOTE, transform=axis.transAxes
+            )
         return
     axis.grid(True, color="#E9E9E9", linewidth=0.7)
     axis.set_axisbelow(True)
@@ -157,11 +163,17 @@ def _draw_panel(axis: Axes, panel: Panel | None, *, missing: bool) -> None:
 
 def _set_limits(axis: Axes, points: pd.DataFrame) -> None:
     x, y = points["gmacs"].to_numpy(dtype=float), points[["top1", "low", "high"]].to_numpy(dtype=float)
-    for limits, values in ((axis.set_xlim, x), (axis.set_ylim, y)):
-        low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        margin = 0.09 * (high - low) or 0.05 * abs(high) or 1.0
-        limits(low - margin, high + margin)
-    axis.xaxis.set_major_locator(MaxNLocator(nbins=6))
+    low, high = float(np.nanmin(y)), float(np.nanmax(y))
+    margin = 0.09 * (high - low) or 2.0
+    axis.set_ylim(low - margin, high + margin)
+    cheap, dear = float(x.min()), float(x.max())
+    stretch = max(1.1, (dear / cheap) ** 0.09)
+    axis.set_xscale("log")
+    axis.set_xlim(cheap / stretch, dear * stretch)
+    ticks = np.asarray(MaxNLocator(nbins=9, steps=[1, 2, 5, 10]).tick_values(cheap, dear))
+    axis.xaxis.set_major_locator(FixedLocator(ticks[(ticks >= cheap / stretch) & (ticks <= dear * stretch)].tolist()))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
     axis.yaxis.set_major_locator(MaxNLocator(nbins=6))
 
 
@@ -170,15 +182,16 @@ def _draw_point(axis: Axes, point: Any) -> None:
     if pd.notna(point.low):
         axis.vlines(point.gmacs, point.low, point.high, color=colour, linewidth=0.9, alpha=0.45, zorder=2)
     axis.plot(
-        [point.gmacs], [point.top1], linestyle="none", marker=_shape(point), markersize=6.8, zorder=4, markeredgewidth=1.4,
-        markeredgecolor=colour, markerfacecolor="white" if point.read_off else colour, gid=f"{point.variant} point",
+        [point.gmacs], [point.top1], linestyle="none", marker=_shape(point.units), markersize=6.8, zorder=4,
+        markeredgewidth=1.4, markeredgecolor=colour, markerfacecolor="white" if point.read_off else colour,
+        gid=f"{point.variant} point",
     )  # fmt: skip
 
 
-def _shape(point: Any) -> str:
-    """An arrow to where the 3D units are; a diamond if gated."""
-    heavy = {curve.heavy for curve in curves_of(point.units)}
-    return "D" if point.gating else {"Top": "^", "Bottom": "v"}.get(*heavy, "o") if len(heavy) == 1 else "o"
+def _shape(units: str) -> str:
+    """An arrow to where the 3D units are: up at the top, down at the bottom."""
+    heavy = {curve.heavy for curve in curves_of(units)}
+    return "^" if heavy == {"Top"} else "v" if heavy == {"Bottom"} else "o"
 
 
 def _label(name: str, units: str) -> str:
@@ -190,14 +203,20 @@ def _label(name: str, units: str) -> str:
 def _name_points(axis: Axes, points: pd.DataFrame) -> None:
     """Each point's name beside it, clear of the others, of points and of lines."""
     texts = [
-        axis.text(0, 0, _label(name, units), fontsize=8.5, color=COLOURS[kind_of(units)], ha="center", va="center_baseline",
-                  zorder=6, gid=LABEL_ID, parse_math=False)
+        axis.text(0, 0, _label(name, units), fontsize=8.5, color=COLOURS[kind_of(units)], ha="center",
+                  va="center_baseline", zorder=6, gid=LABEL_ID, parse_math=False)
         for name, units in zip(points["variant"], points["units"], strict=True)
     ]  # fmt: skip
     anchors = axis.transData.transform(points[["gmacs", "top1"]].to_numpy(dtype=float))
     sizes = np.array([(box.width, box.height) for box in (text.get_window_extent() for text in texts)])
-    strokes = [_dots(axis.transData.transform(line.get_xydata())) for line in axis.get_lines() if len(line.get_xydata()) > 1]
-    bars = [_dots(axis.transData.transform(path.vertices)) for each in axis.collections for path in each.get_paths()]
+    strokes = [
+        _dots(axis.transData.transform(line.get_xydata())) for line in axis.get_lines() if len(line.get_xydata()) > 1
+    ]
+    bars = [
+        _dots(axis.transData.transform(np.asarray(path.vertices)))
+        for each in axis.collections
+        for path in each.get_paths()
+    ]
     ink = np.concatenate([anchors, *strokes, *bars])
     weights = np.concatenate([np.full(len(anchors), 400.0), np.full(len(ink) - len(anchors), 4.0)])
     frame = axis.get_window_extent()
@@ -221,9 +240,8 @@ def without_place() -> list[str]:
     (page,) = (page for page in PAGES if page.name == "figure4")
     missing = {(number.data, number.model) for number in stated(page) if number.measure == "gmacs" and not number.text}
     return [
-        f"Not drawn: {number.model} on {DATA[number.data]}, {number.shown} % ({number.confidence}), whose multiply-adds were not recovered."
+        f"Not drawn: {number.model} on {DATA[number.data]}, {number.shown} % ({number.confidence}): its multiply-adds "
+        "were not recovered."
         for number in stated(page)
         if number.measure == "top1" and (number.data, number.model) in missing
     ]
-
-

@@ -27,14 +27,12 @@ from tradeoff.report.temporal_weights import (
 )
 
 HEADING = "Figure 5: the weights of a trained I3D over time"
-STATEMENT = (
-    "the t ≠ 0 weights of conv 1a end near zero and those of Mixed_5b spread over t: low layers are 2D anyway"
-)
+STATEMENT = "the t ≠ 0 weights of conv 1a end near zero and those of Mixed_5b spread over t: low layers are 2D anyway"
 CONFIDENCE = "Published as a picture, of which the statement is known here and no number: nothing is drawn for it."
 CHOICE = "Of several weights on record I3D's come first, of these DeepMind's (i3d-kinetics400), then by name."
 NOT_RUN = (
-    "Not run here: `tradeoff report --figure temporal-weights` measures DeepMind's I3D in seconds (47 MB to fetch), and `tradeoff report "
-    "--figure temporal-weights --weights FILE` any other."
+    "Not run here: `tradeoff report --figure temporal-weights` measures DeepMind's I3D in seconds (47 MB to fetch), "
+    "and `tradeoff report --figure temporal-weights --weights FILE` any other."
 )
 _EXPECTED = {LOW: "near zero at t ≠ 0", HIGH: "spread over t"}
 
@@ -59,7 +57,9 @@ class Weights:
         for unit, expected in _EXPECTED.items():
             for layer in self.spread.of(unit) if self.spread else ():
                 holds, ours = _held(layer, unit)
-                rows.append({"Layer": layer.label, "Published": expected, "Ours": ours, "Same": "yes" if holds else "no"})
+                rows.append(
+                    {"Layer": layer.label, "Published": expected, "Ours": ours, "Same": "yes" if holds else "no"}
+                )
         return rows or [{"Layer": MISSING, "Published": STATEMENT, "Ours": "not run here", "Same": MISSING}]
 
     def figure(self) -> Figure | None:
@@ -96,5 +96,8 @@ def _held(layer: Layer, unit: str) -> tuple[bool, str]:
 def chosen(records: Sequence[Record]) -> Weights:
     """The record that `CHOICE` picks."""
     spreads = [read_spread(record) for record in records]
-    order = sorted(spreads, key=lambda each: (each.variant != "I3D", each.weights != "i3d-kinetics400", plain(each.weights), each.digest))
+    order = sorted(
+        spreads,
+        key=lambda each: (each.variant != "I3D", each.weights != "i3d-kinetics400", plain(each.weights), each.digest),
+    )
     return Weights(order[0] if order else None)

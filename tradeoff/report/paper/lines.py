@@ -11,10 +11,11 @@ from tradeoff.report.paper.ours import PAPER_CLIP, PAPER_VIEW, REAL, SETS, Measu
 from tradeoff.report.paper.stated import DATA, PAGES, Page, Stated, facts, stated
 
 TABLE2, CURVE = "table2", "curve"
-NOT_RUN, NOT_OURS, NOT_BUILT = "not run here", "not ours", "not built"
+COUNTED = ("params_m", "gmacs")
+NOT_RUN, NOT_OURS, NOT_BUILT, SAME, DONE = "not run here", "not ours", "not built", "the same", "done"
 HOURS = (
-    "A100-hours are an estimate (3 forward passes a step, 30e12 multiply-adds a second ASSUMED of an A100; "
-    "sweeps/paper/README.md) and were measured on no GPU."
+    "Sweep files are in sweeps/paper/. A100-hours are an estimate (3 forward passes a step, 30e12 multiply-adds a "
+    "second ASSUMED of an A100; sweeps/paper/README.md) and were measured on no GPU."
 )
 _SIZES = {
     "kinetics-full": "400 classes, 240,000 clips",
@@ -23,16 +24,15 @@ _SIZES = {
     "ucf101": "101 classes, 13,320 videos, 3 splits",
     "hmdb51": "51 classes, about 7,000 videos, 3 splits",
 }
-_QUOTED = (
-    "a network of others, which the paper quotes: it would take their code as `module:callable`, the weights it starts from, and the data"
-)
+_QUOTED = "a network of others, which the paper quotes: it would take their code as `module:callable`, the weights it starts from, and the data"
 _DETECTION = (
-    "detection is not built: it would take Faster R-CNN with a 2D ResNet-50's boxes on the key frame and features of Mixed_4e from the 20 "
-    "frames around it at 320x400, JHMDB (928 videos, 21 classes, 3 splits) and UCF-101-24 (3,207 videos, 24 classes)"
+    "detection is not built: it would take Faster R-CNN with a 2D ResNet-50's boxes on the key frame and features of "
+    "Mixed_4e from the 20 frames around it at 320x400, JHMDB (928 videos, 21 classes, 3 splits) and UCF-101-24 (3,207"
+    " videos, 24 classes)"
 )
 _FLOW = (
-    "flow and two streams are not built: it would take TV-L1 flow of all of Kinetics-Full, cut off at 20 pixels each way, a training on it "
-    "as long as that on RGB, and for RGB+Flow the average of the two streams"
+    "flow and two streams are not built: it would take TV-L1 flow of all of Kinetics-Full, cut off at 20 pixels each "
+    "way, a training on it as long as that on RGB, and for RGB+Flow the average of the two streams"
 )
 _TEST_SET = "labels of the test set are not public: it would take predictions sent to the data set's own server"
 
@@ -77,29 +77,27 @@ class Line:
 
     @property
     def is_count(self) -> bool:
-        return self.number.measure in ("params_m", "gmacs")
+        return self.number.measure in COUNTED
 
 
 def wanted_counts() -> list[tuple[str, str]]:
     """The conventions and networks that `lines` needs counts of."""
     wanted = {
-        (convention, number.variant)
-        for page in PAGES
-        for number in stated(page)
-        if number.measure in ("params_m", "gmacs")
-        for convention in (_convention(number),)
+        (_convention(number), number.variant) for page in PAGES for number in stated(page) if number.measure in COUNTED
     }
     return sorted(wanted | {(TABLE2, name) for name in ("I3D", "S3D")})
 
 
 def lines(page: Page, measured: Measured, counts: Counts) -> list[Line]:
     """Every published number of a table or figure, in its order; one line for each data set that ours are of."""
-    tasks = {(row["data"], row["variant"]): row for row in facts("to_run.csv").to_dict("records") if row["page"] == page.name}
+    tasks = {(row["data"], row["variant"]): row for row in facts("to_run.csv") if row["page"] == page.name}
     return [line for number in stated(page) for line in _lines(number, measured, counts, tasks)]
 
 
-def _lines(number: Stated, measured: Measured, counts: Counts, tasks: Mapping[Any, Mapping[str, str]]) -> Iterator[Line]:
-    if number.measure in ("params_m", "gmacs"):
+def _lines(
+    number: Stated, measured: Measured, counts: Counts, tasks: Mapping[Any, Mapping[str, str]]
+) -> Iterator[Line]:
+    if number.measure in COUNTED:
         yield _counted(number, counts)
         return
     missing = _missing(number)
@@ -139,16 +137,22 @@ def _missing(number: Stated) -> Line | None:
 
 def _task(number: Stated, row: Mapping[str, str]) -> tuple[str, str]:
     takes = f"{row['sweep']}, {row['a100_hours']} A100-h"
-    more = "; starts from the S3D-G of table2_kinetics.yaml" if (number.page, number.variant) == ("table5", "S3D-G") else ""
-    return takes, f"{row['sweep']} in sweeps/paper/, {DATA[number.data]} ({_SIZES[number.data]}){more}"
+    more = (
+        "; starts from the S3D-G of table2_kinetics.yaml"
+        if (number.page, number.variant) == ("table5", "S3D-G")
+        else ""
+    )
+    return takes, f"{DATA[number.data]} ({_SIZES[number.data]}){more}"
 
 
 def _tested(number: Stated, accuracy: Ours, takes: str, task: str) -> Line:
     row, top5 = accuracy.row, number.measure == "top5"
     if accuracy.is_real:
-        takes, task = "done", ""
+        takes, task = DONE, ""
     if top5 and row["classes"] <= 5:
-        return Line(number, accuracy.data, why=f"top-5 of {row['classes']} classes says nothing", takes=takes, task=task)
+        return Line(
+            number, accuracy.data, why=f"top-5 of {row['classes']:.0f} classes says nothing", takes=takes, task=task
+        )
     low, high = (math.nan, math.nan) if top5 else (100 * row["top1_low"], 100 * row["top1_high"])
     value = 100 * row[number.measure]
     why, note = reasons(accuracy)
@@ -168,7 +172,8 @@ def reasons(accuracy: Ours) -> tuple[str, str]:
     }
     said = [
         f"{row['data']}: {SETS[row['data']]}" if row["data"] in SETS else str(row["data"]),
-        f"{row['classes']} classes, {row['test_clips']:.0f} test clips" + (f", {row['folds']:.0f} folds pooled" if row["folds"] > 1 else ""),
+        f"{row['classes']:.0f} classes, {row['test_clips']:.0f} test clips"
+        + (f", {row['folds']:.0f} folds pooled" if row["folds"] > 1 else ""),
         f"clips of {row['clip']} (the paper's: {PAPER_CLIP})" if facets["clip"] else f"clips of {row['clip']}",
         f"{row['view']} (the paper's: all frames, centre crop)" if facets["views"] else str(row["view"]),
         f"width {row['width']:g}",
@@ -183,7 +188,7 @@ def _mean(splits: list[Line]) -> Line:
     interval."""
     first, value = splits[0], sum(line.ours for line in splits) / len(splits)
     note = "the mean of the splits, as published; for intervals see each split"
-    return Line(first.number, f"mean of {len(splits)} splits", value, why=first.why, note=note, takes="done")
+    return Line(first.number, f"mean of {len(splits)} splits", value, why=first.why, note=note, takes=DONE)
 
 
 def _why_not(number: Stated, measured: Measured) -> str:
@@ -207,14 +212,22 @@ def _counted(number: Stated, counts: Counts) -> Line:
     convention = _convention(number)
     count = counts[convention, number.variant]
     value = count.params_m if number.measure == "params_m" else count.gmacs
-    note = f"convention {convention}: {count.note}"
-    line = Line(number, f"counted ({convention})", value, why="", note=note, takes="done")
-    if not number.text or round(value, number.decimals) == number.value:
-        return line
+    why, more = _counted_why(number, value, counts)
+    return Line(number, f"counted ({convention})", value, why=why, note=f"{convention}: {count.note}{more}", takes=DONE)
+
+
+def _counted_why(number: Stated, value: float, counts: Counts) -> tuple[str, str]:
+    """Why a count differs from the published one, and what more there is to say."""
+    if not number.text:
+        return "", ""
     if number.read_off:
-        return Line(number, line.on, value, why="reading off a plot", note=note, takes="done")
+        return "reading off a plot", ""
+    if round(value, number.decimals) == number.value:
+        return SAME, ""
     other = counts.get((TABLE2, number.variant))
     if other and round(other.gmacs, number.decimals) == number.value:
-        note += f"; the published number is Table 2's, whose convention, table2, gives {other.gmacs:.2f} ({other.note})"
-        return Line(number, line.on, value, why="other convention", note=note, takes="done")
-    return Line(number, line.on, value, why="not known", note=f"{note}; no way of counting is known that gives the published number", takes="done")
+        return (
+            "other convention",
+            f"; the published number is Table 2's, and table2 gives {other.gmacs:.2f} ({other.note})",
+        )
+    return "not known", "; no way of counting is known that gives the published number"

@@ -1,4 +1,4 @@
-"""Which of our rows stands beside a published one: the rules of `RULES`, so that the same records give the same page."""
+"""Which of our rows stands beside a published one: by `RULES`, so that the same records give the same page."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tradeoff.records.table import Correct, Table
+from tradeoff.report.curves import curves_of
 from tradeoff.report.paper.stated import DATA, PAGES, Stated, stated
 from tradeoff.report.protocols import ACCURACY, INPUT
 from tradeoff.variants import InceptionVariant, Variant
@@ -36,17 +38,19 @@ SETS = {
     "hand-gestures": "real videos of hand gestures, whose label is the order of their frames",
 }
 RULES = (
-    "The same network (which units are 3D and how, gating, the branches with a temporal convolution) on frames in the same order; knobs "
-    "of padding and of weights to start from may differ, the fewest first, and are named. A point that was read off a curve of Figure 4 "
-    "is taken as the cut whose multiply-adds are nearest to it, and only that cut stands beside it.",
+    "The same network (which units are 3D and how, gating, the branches with a temporal convolution) on frames in the"
+    " same order; knobs of padding and of weights to start from may differ, the fewest first, and are named. A point "
+    "that was read off a curve of Figure 4 is taken as the cut whose multiply-adds are nearest to it, and only that "
+    "cut stands beside it.",
     "On the paper's data set where the results folder has it; else on what asks the same question: "
     + "; ".join(f"{name}, {words}" for name, words in SETS.items())
     + ". A difference to a number on other data measures nothing by itself: what can be compared are signs.",
-    "Of several protocols (clip, classes, width, views, recipe, folds) on one data set, the one that has most of the paper's networks and "
-    "orders; of these the one with most trainings, the width nearest to 1, the largest clip, then by the keys of recipe and data. What it "
-    "lacks comes from the next one. Which latencies were timed plays no part.",
-    "Intervals are 95 %: of one training Wilson's, which says nothing about other trainings; of several a crossed bootstrap over trainings "
-    "and clips; differences are paired over clips. Counts are exact.",
+    "Of several protocols (clip, classes, width, views, recipe, folds) on one data set, the one that has most of the "
+    "paper's networks and orders; of these the one with most trainings, the width nearest to 1, the largest clip, "
+    "then by the keys of recipe and data. What it lacks comes from the next one. Which latencies were timed plays no "
+    "part.",
+    "Intervals are 95 %: of one training Wilson's, which says nothing about other trainings; of several a crossed "
+    "bootstrap over trainings and clips; differences are paired over clips. Counts are exact.",
 )
 PAPER_CLIP, PAPER_VIEW = "64x224x224", "all frames, centre crop of 224x224 from 256x256, 1 view, float32"
 _PROTOCOL = [*INPUT, "width", *(column for column in ACCURACY if column != "order")]
@@ -87,7 +91,8 @@ class Measured:
         rows = table.rows[table.rows.index.isin(list(table.correct)) & (table.rows["units"] != "")]
         rows = rows.loc[~rows.duplicated(["variant", "order", *_PROTOCOL])]
         cells = [(network(name), order) for name, order in zip(rows["variant"], rows["order"], strict=True)]
-        self._rows = rows.assign(cell=cells, knobs=[name.count("=") for name in rows["variant"]])
+        knobs = [name.count("=") for name in rows["variant"]]
+        self._rows = rows.assign(cell=pd.Series(cells, index=rows.index, dtype=object), knobs=knobs)
         self._correct = table.correct
         self._wanted = _wanted()
 
@@ -106,10 +111,11 @@ class Measured:
         return None
 
     def curve(self, data: str, name: str) -> pd.DataFrame:
-        """All networks of the best protocol, in normal order: what Figure 4 is drawn from."""
-        protocols = self._protocols(data, name)
-        normal = [protocol[protocol["order"] == "normal"] for protocol in protocols]
-        best = next((rows for rows in normal if len(rows)), self._rows.iloc[:0])
+        """What Figure 4 is drawn from: the cuts of its curves in the best protocol that has one, in normal order."""
+        on_curve = [bool(curves_of(units)) and not gated for units, gated in self._rows[["units", "gating"]].to_numpy()]
+        drawn = self._rows.index[(self._rows["order"] == "normal") & np.array(on_curve, dtype=bool)]
+        found = [protocol[protocol.index.isin(drawn)] for protocol in self._protocols(data, name)]
+        best = next((rows for rows in found if len(rows)), self._rows.iloc[:0])
         return best.loc[~best["cell"].duplicated()]
 
     def _ours(self, index: Any) -> Ours:
@@ -123,7 +129,9 @@ class Measured:
         """The protocols of our data set `name` as `RULES` rank them, each with its plainest networks first."""
         of_set = self._rows[self._rows["data"] == name]
         parts = [part for _, part in of_set.groupby(_PROTOCOL, dropna=False, sort=True)]
-        return sorted((part.sort_values(["knobs", "variant"]) for part in parts), key=lambda part: self._rank(data, part))
+        return sorted(
+            (part.sort_values(["knobs", "variant"]) for part in parts), key=lambda part: self._rank(data, part)
+        )
 
     def _rank(self, data: str, part: pd.DataFrame) -> tuple[Any, ...]:
         relevant, first = self._relevant(data, part), part.iloc[0]

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from string import ascii_lowercase
 from typing import Any
 
 import pandas as pd
 import rich.table
 
 from tradeoff.report.paper.contrasts import Contrast
-from tradeoff.report.paper.lines import HOURS, Line
+from tradeoff.report.paper.lines import DONE, HOURS, SAME, Line
 from tradeoff.report.paper.stated import CONFIDENCES, DATA, MEASURES, NOT_RECOVERED, Page
 from tradeoff.report.tables import MISSING, cell, markdown_table, rich_frame
 
 SIGNS = (
-    "Same sign: yes or no where the 95 % interval of our difference, paired over clips, is on one side of zero; else cannot tell. The "
-    "published differences have no intervals."
+    "Same sign: yes or no where the 95 % interval of our difference, paired over clips, is on one side of zero; else "
+    "cannot tell. The published differences have no intervals. On other data, or after a shorter training, neither "
+    "confirms or refutes the paper's."
 )
-_PUBLISHED, _CONFIDENCE = "Published", "Confidence"
 
 
 @dataclass(frozen=True)
@@ -43,63 +42,73 @@ class Side:
         """A row a number and data set of ours, unrounded; accuracies in percent."""
         return pd.DataFrame([_row(line) for line in self.lines]).to_csv(index=False, lineterminator="\n")
 
-    def markdown(self, picture: str = "") -> str:
+    def markdown(self, notes: Notes, picture: str = "") -> str:
         """The table, the differences, and what is to be said of both."""
-        shown, notes = self.texts()
-        compared = [markdown_table(contrasts_table(self.contrasts))] if self.contrasts else []
-        below = "".join(f"- {_escaped(note)}\n" for note in notes)
+        shown, said = self.texts(notes)
+        compared = [markdown_table(contrasts_table(self.contrasts).map(_escaped))] if self.contrasts else []
+        below = "".join(f"- {_escaped(note)}\n" for note in said)
         pictures = [f"![{self.page.heading}]({picture})\n"] if picture else []
-        return "\n".join([f"## {self.page.heading}\n", *pictures, markdown_table(shown.map(_escaped)), *compared, below])
+        return "\n".join(
+            [f"## {self.page.heading}\n", *pictures, markdown_table(shown.map(_escaped)), *compared, below]
+        )
 
-    def renderables(self) -> list[rich.table.Table]:
+    def renderables(self, notes: Notes) -> list[rich.table.Table]:
         """For the terminal."""
-        shown, notes = self.texts()
-        tables = [rich_frame(shown, title=self.page.heading, caption="\n".join(notes))]
+        shown, said = self.texts(notes)
+        tables = [rich_frame(shown, title=self.page.heading, caption="\n".join(said))]
         return tables + ([rich_frame(contrasts_table(self.contrasts), title="Differences")] if self.contrasts else [])
 
-    def texts(self) -> tuple[pd.DataFrame, list[str]]:
-        """The table as text, and the notes under it. What a line shares with the one above is not said again."""
-        letters = _letters(self.lines)
+    def texts(self, notes: Notes) -> tuple[pd.DataFrame, list[str]]:
+        """The table as text, and what stands under it. What a line shares with the one above is not said again."""
         rows = []
         for number, group in itertools.groupby(self.lines, key=lambda line: line.number):
-            published = {**number.words, "Number": MEASURES[number.measure], _PUBLISHED: number.shown}
-            published[_CONFIDENCE] = number.confidence
+            published = {**number.words, "Number": MEASURES[number.measure], "Published": number.shown}
+            published["Confidence"] = number.confidence
             for place, line in enumerate(group):
                 first = published if place == 0 else dict.fromkeys(published, "")
-                rows.append(first | _ours_cells(line, letters, place == 0))
-        return pd.DataFrame(rows), self._notes(letters)
+                rows.append(first | _ours_cells(line, notes, place == 0))
+        return pd.DataFrame(rows), self._below()
 
-    def _notes(self, letters: Mapping[str, str]) -> list[str]:
+    def _below(self) -> list[str]:
         used = dict.fromkeys(line.number.confidence for line in self.lines)
         said = [f"{name}: {words}" for name, words in CONFIDENCES.items() if name in used]
-        said += ["not recovered: no number is known here, and none was put in its place"] if NOT_RECOVERED in used else []
-        notes = [f"Confidence of a published number. {'; '.join(said)}."]
-        notes += [f"({letter}) {text}." for text, letter in letters.items()]
-        notes += [HOURS] if any("A100-h" in line.takes for line in self.lines) else []
-        return notes + ([SIGNS] if any(each.interval for each in self.contrasts) else [])
+        said += (
+            [f"{NOT_RECOVERED}: no number is known here, and none was put in its place"]
+            if NOT_RECOVERED in used
+            else []
+        )
+        below = [f"Confidence of a published number. {'; '.join(said)}."]
+        below += [HOURS] if any("A100-h" in line.takes for line in self.lines) else []
+        return below + ([SIGNS] if any(each.interval for each in self.contrasts) else [])
 
 
-def _letters(lines: Sequence[Line]) -> dict[str, str]:
-    """A letter for each long form, in the order in which they are needed."""
-    texts = dict.fromkeys(text for line in lines for text in (line.note, line.task) if text)
-    names = itertools.chain(ascii_lowercase, map("".join, itertools.product(ascii_lowercase, repeat=2)))
-    return dict(zip(texts, names, strict=False))
+Notes = Mapping[str, int]
+"""The number of each long form, which stands once for all tables."""
 
 
-def _ours_cells(line: Line, letters: Mapping[str, str], first: bool) -> dict[str, str]:
-    why = line.why or ("none" if line.is_count else MISSING)
+def notes_of(sides: Sequence[Side]) -> Notes:
+    """Numbers for the long forms, in the order in which they are needed."""
+    texts = dict.fromkeys(text for side in sides for line in side.lines for text in (line.note, line.task) if text)
+    return {text: number for number, text in enumerate(texts, start=1)}
+
+
+def note_lines(notes: Notes) -> list[str]:
+    return [f"({number}) {text}." for text, number in notes.items()]
+
+
+def _ours_cells(line: Line, notes: Notes, first: bool) -> dict[str, str]:
     return {
         "Ours on": line.on,
         "Ours [95 %]": ours_text(line),
         "Seeds": cell(line.seeds),
         "Ours - published": _signed(line.difference, max(1, line.number.decimals)),
-        "Why they differ": why + _mark(line.note, letters),
-        "The published row takes": (line.takes or MISSING) + _mark(line.task, letters) if first else "",
+        "Why they differ": (line.why or MISSING) + _mark(line.note, notes),
+        "The published row takes": (line.takes or MISSING) + _mark(line.task, notes) if first else "",
     }
 
 
-def _mark(text: str, letters: Mapping[str, str]) -> str:
-    return f" ({letters[text]})" if text else ""
+def _mark(text: str, notes: Notes) -> str:
+    return f" ({notes[text]})" if text else ""
 
 
 def ours_text(line: Line) -> str:
@@ -137,9 +146,11 @@ def _contrast_cells(each: Contrast) -> dict[str, str]:
 
 def _row(line: Line) -> dict[str, Any]:
     number = line.number
-    words = {heading.lower().replace(" ", "_").replace("-", "_"): text for heading, text in number.words.items()}
-    return words | {
+    described = ("Inputs", "Backbone", "Pre-trained on")
+    return {
         "data": DATA[number.data],
+        "model": number.model,
+        **{heading.lower().replace(" ", "_"): text for heading, text in number.words.items() if heading in described},
         "network": number.variant,
         "order": number.order,
         "number": MEASURES[number.measure],
@@ -173,23 +184,20 @@ def _contrast_row(each: Contrast) -> dict[str, Any]:
 
 
 def summary(sides: Sequence[Side]) -> str:
-    """How many of the published numbers were counted, measured, or not run."""
-    counted, real, stand_in, absent = 0, 0, 0, 0
-    numbers: Iterator[list[Line]] = (
-        list(group) for side in sides for _, group in itertools.groupby(side.lines, key=lambda line: line.number)
-    )
-    for group in numbers:
-        if not group[0].number.text:
-            continue
-        measured = [line for line in group if not math.isnan(line.ours)]
-        counted += group[0].is_count
-        real += any(line.takes == "done" and not line.is_count for line in measured)
-        stand_in += any(line.takes != "done" for line in measured)
-        absent += not measured
-    total = counted + real + stand_in + absent
+    """How many of the published numbers were counted, measured, or not."""
+    lines = [line for side in sides for line in side.lines if line.number.text]
+    groups = [list(group) for _, group in itertools.groupby(lines, key=lambda line: line.number)]
+    printed = [group[0] for group in groups if group[0].is_count and not group[0].number.read_off]
+    same = sum(line.why == SAME for line in printed)
+    tested = [[line for line in group if not math.isnan(line.ours)] for group in groups if not group[0].is_count]
+    real = sum(any(line.takes == DONE for line in group) for group in tested)
+    others, absent = sum(map(bool, tested)) - real, sum(not group for group in tested)
+    counted = len(groups) - len(tested)
     return (
-        f"Of {total} published numbers {counted} are counts, which are made here; {real} were measured on the paper's data, {stand_in} on "
-        f"other data that ask the same question, and {absent} not at all."
+        f"Of {len(groups)} published numbers {counted} are counts, which are made here: {len(printed)} are printed, of which "
+        f"{same} come out the same, and {counted - len(printed)} were read off a plot. The other {len(tested)} are "
+        f"accuracies: {real} were measured on the paper's data, {others} on other data that ask the same question, and "
+        f"{absent} not at all."
     )
 
 

@@ -177,15 +177,16 @@ class Stated:
         return f"{'~' if self.read_off else ''}{self.text}" if self.text else MISSING
 
 
-def facts(name: str) -> pd.DataFrame:
-    """A file of `facts/`, every cell as text."""
+def facts(name: str) -> list[dict[str, str]]:
+    """The rows of a file of `facts/`, every cell as text."""
     with files(__package__).joinpath("facts", name).open(encoding="utf-8") as file:
-        return pd.read_csv(file, dtype=str, keep_default_na=False)
+        rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+    return [dict(zip(map(str, rows.columns), row, strict=True)) for row in rows.to_numpy(dtype=str).tolist()]
 
 
 def stated(page: Page) -> tuple[Stated, ...]:
     """Every number of a table or figure, row by row."""
-    return tuple(_stated(page, row, number) for row in facts(page.file).to_dict("records") for number in page.numbers)
+    return tuple(_stated(page, row, number) for row in facts(page.file) for number in page.numbers)
 
 
 def _stated(page: Page, row: Mapping[str, str], number: Number) -> Stated:
