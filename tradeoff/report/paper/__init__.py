@@ -36,7 +36,8 @@ __all__ = ["Count", "PaperReport", "Results", "read_results", "report_paper", "w
 TITLE = "The paper's tables and figures, side by side"
 SOURCE = (
     '"Rethinking Spatiotemporal Feature Learning: Speed-Accuracy Trade-offs in Video Classification", Xie, Sun, Huang, '
-    "Tu, Murphy, ECCV 2018 ([arXiv 1712.04851](https://arxiv.org/abs/1712.04851)), and what this results folder has beside it."
+    "Tu, Murphy, ECCV 2018 ([arXiv 1712.04851](https://arxiv.org/abs/1712.04851)), and what this results folder has "
+    "beside it."
 )
 
 

@@ -27,12 +27,15 @@ Floats = NDArray[np.float64]
 _PANEL, _HEIGHT, _LEFT, _BETWEEN, _RIGHT = 4.1, 3.1, 0.62, 0.62, 0.15
 _TOP, _ABOVE, _BELOW, _NOTE = 0.82, 0.34, 0.52, 0.16
 _GAP = 6.5 * DPI / 72
+_RING = (
+    4.0 * DPI / 72 * np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7)])
+)
 DRAWN = (
     "Solid: the upper units 3D (top-heavy); dotted: the lower ones (bottom-heavy); orange: separable, blue: full 3D. "
     "Published points that were read off the plot are open; lines join what is published, which is not every cut. "
     "Numbers at points: how many units are 3D.",
-    "Axes are each panel's own: published multiply-adds are of clips of 64x224x224 as the paper counts them, ours of "
-    "our clips and widths as executed. Shapes can be compared, heights cannot.",
+    "Axes are each panel's own, costs logarithmic: published multiply-adds are of clips of 64x224x224 as the paper "
+    "counts them, ours of our clips and widths as executed. Shapes can be compared, heights cannot.",
 )
 
 
@@ -95,7 +98,7 @@ def figure4(rows: Sequence[Sequence[Panel]], notes: Sequence[str] = ()) -> Figur
     """The panels, row by row, with a legend above and `DRAWN` and `notes` below; it says where nothing of ours is."""
     columns = max(2, *(len(row) for row in rows))
     width = _LEFT + columns * _PANEL + (columns - 1) * _BETWEEN + _RIGHT
-    noted = [line for note in (*DRAWN, *notes) for line in textwrap.wrap(note, int(width * 14.6))]
+    noted = [line for note in (*DRAWN, *notes) for line in textwrap.wrap(note, int(width * 16))]
     foot = 0.12 + _NOTE * len(noted)
     height = _TOP + len(rows) * (_ABOVE + _HEIGHT + _BELOW) + foot
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
@@ -170,7 +173,7 @@ def _set_limits(axis: Axes, points: pd.DataFrame) -> None:
     stretch = max(1.1, (dear / cheap) ** 0.09)
     axis.set_xscale("log")
     axis.set_xlim(cheap / stretch, dear * stretch)
-    ticks = np.asarray(MaxNLocator(nbins=9, steps=[1, 2, 5, 10]).tick_values(cheap, dear))
+    ticks = np.outer(10.0 ** np.arange(-4, 6), (1, 1.5, 2, 3, 4, 5, 6, 8)).ravel()
     axis.xaxis.set_major_locator(FixedLocator(ticks[(ticks >= cheap / stretch) & (ticks <= dear * stretch)].tolist()))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
@@ -209,16 +212,12 @@ def _name_points(axis: Axes, points: pd.DataFrame) -> None:
     ]  # fmt: skip
     anchors = axis.transData.transform(points[["gmacs", "top1"]].to_numpy(dtype=float))
     sizes = np.array([(box.width, box.height) for box in (text.get_window_extent() for text in texts)])
-    strokes = [
-        _dots(axis.transData.transform(line.get_xydata())) for line in axis.get_lines() if len(line.get_xydata()) > 1
-    ]
-    bars = [
-        _dots(axis.transData.transform(np.asarray(path.vertices)))
-        for each in axis.collections
-        for path in each.get_paths()
-    ]
-    ink = np.concatenate([anchors, *strokes, *bars])
-    weights = np.concatenate([np.full(len(anchors), 400.0), np.full(len(ink) - len(anchors), 4.0)])
+    corners = [np.asarray(line.get_xydata()) for line in axis.get_lines()]
+    corners += [np.asarray(path.vertices) for bars in axis.collections for path in bars.get_paths()]
+    strokes = [_dots(axis.transData.transform(each)) for each in corners if len(each) > 1]
+    markers = np.concatenate([anchors, (anchors[:, None] + _RING).reshape(-1, 2)])
+    ink = np.concatenate([markers, *strokes])
+    weights = np.concatenate([np.full(len(markers), 300.0), np.full(len(ink) - len(markers), 4.0)])
     frame = axis.get_window_extent()
     boxes = place(anchors, sizes, ink, weights, (frame.x0 + 2, frame.y0 + 2, frame.x1 - 1, frame.y1 - 1), _GAP)
     for text, box in zip(texts, boxes, strict=True):

@@ -13,13 +13,13 @@ import rich.table
 
 from tradeoff.report.paper.contrasts import Contrast
 from tradeoff.report.paper.lines import DONE, HOURS, SAME, Line
-from tradeoff.report.paper.stated import CONFIDENCES, DATA, MEASURES, NOT_RECOVERED, Page
+from tradeoff.report.paper.stated import CONFIDENCES, DATA, MEASURES, Page
 from tradeoff.report.tables import MISSING, cell, markdown_table, rich_frame
 
 SIGNS = (
     "Same sign: yes or no where the 95 % interval of our difference, paired over clips, is on one side of zero; else "
     "cannot tell. The published differences have no intervals. On other data, or after a shorter training, neither "
-    "confirms or refutes the paper's."
+    "confirms nor refutes the paper's."
 )
 
 
@@ -72,11 +72,6 @@ class Side:
     def _below(self) -> list[str]:
         used = dict.fromkeys(line.number.confidence for line in self.lines)
         said = [f"{name}: {words}" for name, words in CONFIDENCES.items() if name in used]
-        said += (
-            [f"{NOT_RECOVERED}: no number is known here, and none was put in its place"]
-            if NOT_RECOVERED in used
-            else []
-        )
         below = [f"Confidence of a published number. {'; '.join(said)}."]
         below += [HOURS] if any("A100-h" in line.takes for line in self.lines) else []
         return below + ([SIGNS] if any(each.interval for each in self.contrasts) else [])
@@ -194,10 +189,10 @@ def summary(sides: Sequence[Side]) -> str:
     others, absent = sum(map(bool, tested)) - real, sum(not group for group in tested)
     counted = len(groups) - len(tested)
     return (
-        f"Of {len(groups)} published numbers {counted} are counts, which are made here: {len(printed)} are printed, of which "
-        f"{same} come out the same, and {counted - len(printed)} were read off a plot. The other {len(tested)} are "
-        f"accuracies: {real} were measured on the paper's data, {others} on other data that ask the same question, and "
-        f"{absent} not at all."
+        f"Of {len(groups)} published numbers {counted} are counts, which are made here: {len(printed)} are printed, of "
+        f"which {same} come out the same, and {counted - len(printed)} were read off a plot. The other {len(tested)} are "
+        f"top-1, top-5 or frame-mAP: {real} were measured on the paper's data, {others} on other data that ask the same "
+        f"question, and {absent} not at all."
     )
 
 

@@ -24,12 +24,13 @@ MEASURES: Mapping[Measure, str] = {
     "gmacs": "multiply-adds, G",
     "frame_map": "frame-mAP %",
 }
+NOT_RECOVERED = "not recovered"
 CONFIDENCES = {
     "confirmed": "the number also stands in another publication",
     "digest": "read in a digest of the paper only",
     "figure": "an approximate reading off a plot, never printed in the paper: written with ~ and drawn open",
+    NOT_RECOVERED: "no number is known here, and none was put in its place",
 }
-NOT_RECOVERED = "not recovered"
 DATA = {
     "kinetics-full": "Kinetics-Full",
     "mini-kinetics-200": "Mini-Kinetics-200",
