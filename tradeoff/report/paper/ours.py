@@ -95,10 +95,11 @@ class Measured:
         self._rows = rows.assign(cell=pd.Series(cells, index=rows.index, dtype=object), knobs=knobs)
         self._correct = table.correct
         self._wanted = _wanted()
+        self._ranked: dict[tuple[str, str], list[pd.DataFrame]] = {}
 
     def sets(self, data: str) -> list[str]:
         """Our data sets for one of the paper's: itself where it is on record, else what stands in for it."""
-        known = set(self._relevant(data, self._rows)["data"])
+        known = set(self._rows["data"])
         real, others = ([name for name in names.get(data, ()) if name in known] for names in (REAL, STAND_INS))
         return real or others
 
@@ -123,10 +124,15 @@ class Measured:
 
     def _relevant(self, data: str, rows: pd.DataFrame) -> pd.DataFrame:
         wanted = self._wanted[data]
-        return rows[[cell in wanted for cell in rows["cell"]]]
+        return rows.loc[np.array([cell in wanted for cell in rows["cell"]], dtype=bool)]
 
     def _protocols(self, data: str, name: str) -> list[pd.DataFrame]:
         """The protocols of our data set `name` as `RULES` rank them, each with its plainest networks first."""
+        if (data, name) not in self._ranked:
+            self._ranked[data, name] = self._rank_protocols(data, name)
+        return self._ranked[data, name]
+
+    def _rank_protocols(self, data: str, name: str) -> list[pd.DataFrame]:
         of_set = self._rows[self._rows["data"] == name]
         parts = [part for _, part in of_set.groupby(_PROTOCOL, dropna=False, sort=True)]
         return sorted(

@@ -21,6 +21,7 @@ SIGNS = (
     "cannot tell. The published differences have no intervals. On other data, or after a shorter training, neither "
     "confirms nor refutes the paper's."
 )
+_WHY = "Why they differ"
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,15 @@ class Side:
         )
 
     def renderables(self, notes: Notes) -> list[rich.table.Table]:
-        """For the terminal."""
+        """For the terminal, which is narrow: why two numbers differ is said in the notes only."""
         shown, said = self.texts(notes)
+        marks = shown[_WHY].str.extract(r"(\(\d+\))$", expand=False).fillna("")
+        shown = shown.drop(columns="Seeds").assign(**{_WHY: marks}).rename(columns={_WHY: "Why"})
         tables = [rich_frame(shown, title=self.page.heading, caption="\n".join(said))]
-        return tables + ([rich_frame(contrasts_table(self.contrasts), title="Differences")] if self.contrasts else [])
+        tables += [rich_frame(contrasts_table(self.contrasts), title="Differences")] if self.contrasts else []
+        for column in (column for table in tables for column in table.columns):
+            column.overflow = "fold"  # no name is cut off
+        return tables
 
     def texts(self, notes: Notes) -> tuple[pd.DataFrame, list[str]]:
         """The table as text, and what stands under it. What a line shares with the one above is not said again."""
@@ -97,7 +103,7 @@ def _ours_cells(line: Line, notes: Notes, first: bool) -> dict[str, str]:
         "Ours [95 %]": ours_text(line),
         "Seeds": cell(line.seeds),
         "Ours - published": _signed(line.difference, max(1, line.number.decimals)),
-        "Why they differ": (line.why or MISSING) + _mark(line.note, notes),
+        _WHY: (line.why or MISSING) + _mark(line.note, notes),
         "The published row takes": (line.takes or MISSING) + _mark(line.task, notes) if first else "",
     }
 
@@ -190,9 +196,9 @@ def summary(sides: Sequence[Side]) -> str:
     counted = len(groups) - len(tested)
     return (
         f"Of {len(groups)} published numbers {counted} are counts, which are made here: {len(printed)} are printed, of "
-        f"which {same} come out the same, and {counted - len(printed)} were read off a plot. The other {len(tested)} are "
-        f"top-1, top-5 or frame-mAP: {real} were measured on the paper's data, {others} on other data that ask the same "
-        f"question, and {absent} not at all."
+        f"which {same} come out the same, and {counted - len(printed)} were read off a plot. The other {len(tested)} "
+        f"are top-1, top-5 or frame-mAP: {real} were measured on the paper's data, {others} on other data that ask the "
+        f"same question, and {absent} not at all."
     )
 
 
