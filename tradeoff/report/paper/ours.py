@@ -38,10 +38,10 @@ SETS = {
     "hand-gestures": "real videos of hand gestures, whose label is the order of their frames",
 }
 RULES = (
-    "The same network (which units are 3D and how, gating, the branches with a temporal convolution) on frames in the"
-    " same order; knobs of padding and of weights to start from may differ, the fewest first, and are named. A point "
-    "that was read off a curve of Figure 4 is taken as the cut whose multiply-adds are nearest to it, and only that "
-    "cut stands beside it.",
+    "The same network (which units are 3D and how, gating, the branches with a temporal convolution) on frames in the "
+    "same order; other knobs (paddings, norms, the gates' place) may differ, the fewest first, and are named. A point "
+    "that was read off a curve of Figure 4 is taken as the cut whose multiply-adds are nearest to it, and only that cut "
+    "stands beside it.",
     "On the paper's data set where the results folder has it; else on what asks the same question: "
     + "; ".join(f"{name}, {words}" for name, words in SETS.items())
     + ". A difference to a number on other data measures nothing by itself: what can be compared are signs.",
@@ -77,7 +77,7 @@ class Ours:
 
 @lru_cache(maxsize=4096)
 def network(name: str) -> Network | None:
-    """What makes two variants the same network here; None for one of another family. Knobs of padding do not count."""
+    """What makes two variants the same network here; None for one of another family. Its other knobs do not count."""
     variant = Variant.parse(name)
     if not isinstance(variant, InceptionVariant):
         return None
