@@ -40,8 +40,8 @@ SETS = {
 RULES = (
     "The same network (which units are 3D and how, gating, the branches with a temporal convolution) on frames in the "
     "same order; other knobs (paddings, norms, the gates' place) may differ, the fewest first, and are named. A point "
-    "that was read off a curve of Figure 4 is taken as the cut whose multiply-adds are nearest to it, and only that cut "
-    "stands beside it.",
+    "that was read off a curve of Figure 4 is taken as the cut whose multiply-adds are nearest to it, and only that "
+    "cut stands beside it.",
     "On the paper's data set where the results folder has it; else on what asks the same question: "
     + "; ".join(f"{name}, {words}" for name, words in SETS.items())
     + ". A difference to a number on other data measures nothing by itself: what can be compared are signs.",
