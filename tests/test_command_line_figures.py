@@ -177,3 +177,21 @@ def test_a_runtime_that_is_not_there(tool: Tool, tmp_path: Path, arguments: list
     assert (code, out) == (2, "")
     assert part in err
     assert not (tmp_path / "reports").exists()
+
+
+def test_the_paper_beside_a_folder_that_has_nothing_yet(tool: Tool, tmp_path: Path) -> None:
+    (tmp_path / "results/local").mkdir(parents=True)
+    code, out, _ = tool("report", "--paper")
+    assert code == 0
+    assert "Table 6: action detection" in out and "of which 8 come out the same" in out
+    assert {path.name for path in (tmp_path / "reports/local").iterdir()} >= {
+        "paper.md",
+        "paper_table5.csv",
+        "paper_figure4.svg",
+    }
+    code, out, err = tool("report", "--paper", "--json")
+    assert (code, err) == (0, "")
+    counted = [row for row in json.loads(out)["paper"]["table2"]["rows"] if row["ours_on"] == "counted (table2)"]
+    assert [(row["ours"], row["published"]) for row in counted][:1] == [(pytest.approx(12.063296), 12.06)]
+    assert tool("report", "--paper", "--results", "absent")[0] == 2
+    assert tool("report", "--paper", "--sweep", "any")[0] == 2

@@ -15,6 +15,7 @@ from tradeoff.errors import InputError
 
 if TYPE_CHECKING:
     from tradeoff.records.store import Record, Store
+    from tradeoff.report.paper import PaperReport
     from tradeoff.report.run import Report, WeightsReport
     from tradeoff.report.searches import SearchReport
 
@@ -64,6 +65,12 @@ def report(
             help="Instead of sweeps, draw what this search reached in how many seconds of training; may be repeated.",
         ),
     ] = None,
+    paper: Annotated[
+        bool,
+        typer.Option(
+            "--paper", help="Instead of sweeps, the paper's Tables 1 to 6 and Figures 4 and 5 with ours beside."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder; or, with
@@ -78,15 +85,23 @@ def report(
     Example: tradeoff report --figure temporal-weights --weights i3d-kinetics400
 
     Example: tradeoff report --search grid --search random --search nsga2
+
+    Example: tradeoff report --paper --results results/reference
     """
-    written: dict[str, Report] | dict[str, WeightsReport] | dict[str, SearchReport]
+    written: dict[str, Report] | dict[str, WeightsReport] | dict[str, SearchReport] | dict[str, PaperReport]
     sweeps: dict[str, object] = {
         "--sweep": name,
         "--pareto": pareto or None,
         "--against": against,
         "--runtime": runtime,
     }
-    if search:
+    if paper:
+        others = {"--figure": figure, "--weights": weights, "--variant": variant, "--search": search or None}
+        _refuse("with --paper", sweeps | others)
+        from tradeoff.cli.report_paper import report_beside_the_paper
+
+        written = report_beside_the_paper(results, out)
+    elif search:
         _refuse("with --search", sweeps | {"--figure": figure, "--weights": weights, "--variant": variant})
         from tradeoff.report.searches import report_searches
 
