@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -78,7 +79,7 @@ def test_getting_started(follow: Callable[[Block], str], tmp_path: Path) -> None
 
 def table_heads(markdown: str) -> list[str]:
     lines = markdown.splitlines()
-    return [line for line, below in zip(lines, lines[1:], strict=False) if below.startswith("| ---")]
+    return [line for line, below in pairwise(lines) if below.startswith("| ---")]
 
 
 def test_accuracy(follow: Callable[[Block], str]) -> None:

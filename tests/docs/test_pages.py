@@ -14,7 +14,9 @@ from tradeoff.variants import PEERS, Variant
 
 UsageError = typer.BadParameter.__mro__[1]  # typer brings a click of its own, or stands on the installed one
 
-_NETWORK = re.compile(r"(?:(?:Top|Bottom)-Heavy-[IS]3D-\d+|Fast-S3D|[IS]3D|I2D|Inception-[23s]{11})(?:-G)?(?:\([^)]*\))?")
+_NETWORK = re.compile(
+    r"(?:(?:Top|Bottom)-Heavy-[IS]3D-\d+|Fast-S3D|[IS]3D|I2D|Inception-[23s]{11})(?:-G)?(?:\([^)]*\))?"
+)
 _LOOKS_LIKE_ONE = re.compile(r"[\w.-]*(?:I2D|I3D|S3D|Inception-)[\w.-]*(?:\(.*\))?")
 _CURVE = re.compile(r"(?:Top|Bottom)-Heavy-(?:[IS]3D(?:-K)?)?|Inception-")  # or the beginning of a name
 
