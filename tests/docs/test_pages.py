@@ -14,6 +14,8 @@ from tradeoff.variants import PEERS, Variant
 
 UsageError = typer.BadParameter.__mro__[1]  # typer brings a click of its own, or stands on the installed one
 
+COMMAND = typer.main.get_command(app)
+
 _NETWORK = re.compile(
     r"(?:(?:Top|Bottom)-Heavy-[IS]3D-\d+|Fast-S3D|[IS]3D|I2D|Inception-[23s]{11})(?:-G)?(?:\([^)]*\))?"
 )
@@ -49,7 +51,7 @@ def test_sweep_files_that_are_named_are_there(page: Path) -> None:
 def parse(words: list[str], *, whole: bool) -> None:
     """Finds the command and parses its options without running it; `whole` commands have all their arguments too.
     Raises UsageError."""
-    command = typer.main.get_command(app)
+    command = COMMAND
     context = command.context_class(command)
     while (inner := getattr(command, "commands", None)) and words and not words[0].startswith("-"):
         name, *words = words
