@@ -10,7 +10,8 @@ import typer
 from documents import DOCS, PAGES, ROOT, anchors, blocks, command_lines, links, prose, spans
 
 from tradeoff.cli import app
-from tradeoff.variants import PEERS, Variant
+from tradeoff.variants import PEERS, InceptionVariant, Variant
+from tradeoff.variants.inception import CHOICES, KNOBS
 
 UsageError = typer.BadParameter.__mro__[1]  # typer brings a click of its own, or stands on the installed one
 
@@ -92,3 +93,14 @@ def test_networks_that_are_named_exist(page: Path) -> None:
 
 def test_the_page_on_the_family_has_all_networks_of_torchvision() -> None:
     assert set(PEERS) - set(spans(ROOT / "docs/family.md")) == set()
+
+
+def test_the_page_on_the_family_has_all_knobs() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|", (ROOT / "docs/family.md").read_text(), re.M)
+    found = {knob: (usual, others) for knob, usual, others in rows if knob in KNOBS}
+    assert set(found) == set(KNOBS)
+    for knob, (usual, others) in found.items():
+        default = getattr(InceptionVariant(), knob)
+        assert re.match(rf"`?{str(default).lower()}\b", usual), knob
+        for other in CHOICES.get(knob, (default,)):
+            assert other == default or re.search(rf"\b{str(other).lower()}\b", others), f"{knob}: {other}"
