@@ -1,7 +1,8 @@
 """Writes the reference in docs/sweep_files.md, from the classes that read a sweep file: `python docs/sweep_files.py`.
 
 What stands above the marker is written by hand. A key's meaning comes from its field's description, or from the list
-of keys in the docstring of its class; a key without one is an error.
+of keys in the docstring of its class, or, of a key with keys of its own, from what their class says first. A key without
+one is an error.
 """
 
 from __future__ import annotations
@@ -95,10 +96,16 @@ def _section(model: Model, places: Mapping[Model, Sequence[str]]) -> str:
 def _row(
     model: Model, key: str, field: FieldInfo, meanings: Mapping[str, str], places: Mapping[Model, Sequence[str]]
 ) -> tuple[str, str, str, str]:
-    meaning = field.description or meanings.get(key)
+    meaning = field.description or meanings.get(key) or _summary(field)
     if not meaning:
         raise ValueError(f"{model.__name__}.{key} says nowhere what it means: add it to the docstring's list of keys")
     return f"`{key}`", _value(field, places), LEFT_OUT.get((model, key), _default(field)), meaning
+
+
+def _summary(field: FieldInfo) -> str:
+    """The first sentence on the class of keys that a field leads to, if there is one."""
+    docs = [inspect.cleandoc(model.__doc__ or "").partition("\n\n")[0] for _, model in _models(_kind(field))]
+    return " ".join(docs[0].split()) if docs else ""
 
 
 def _documented(model: Model) -> tuple[list[str], dict[str, str]]:

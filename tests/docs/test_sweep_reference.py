@@ -85,14 +85,14 @@ class Claim(BaseModel):
 class File(BaseModel):
     """A file."""
 
-    claims: tuple[Claim, ...] = Field((), description="what the report judges.")
+    claims: tuple[Claim, ...] = ()
     share: Annotated[float, Field(gt=0, lt=1)] = Field(0.5, description="of the whole.")
 
 
 def test_a_new_section_is_picked_up(script: ModuleType) -> None:
     found = sections(script.reference(File))
     assert found["The keys of a sweep file"] == {
-        "claims": ["a list, each keys of [claims](#claims)", "", "what the report judges."],
+        "claims": ["a list, each keys of [claims](#claims)", "", "What is claimed."],
         "share": ["a number above 0 and below 1", "`0.5`", "of the whole."],
     }
     assert found["claims"]["worse"] == ["text", "required", "names of networks."]

@@ -138,7 +138,7 @@ class Sweep(BaseModel):
 
     `published` are facts to hold what is measured against; they stand beside it in the tables, and in no key.
 
-    With `search`, `variants` may be left out; named ones are measured too.
+    `search` proposes networks in place of `variants`, which may then be left out; named ones are measured too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
