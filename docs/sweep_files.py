@@ -1,8 +1,8 @@
 """Writes the reference in docs/sweep_files.md, from the classes that read a sweep file: `python docs/sweep_files.py`.
 
 What stands above the marker is written by hand. A key's meaning comes from its field's description, or from the list
-of keys in the docstring of its class, or, of a key with keys of its own, from what their class says first. A key without
-one is an error.
+of keys in the docstring of its class, or, of a key with keys of its own, from what their class says first. A key
+without one is an error.
 """
 
 from __future__ import annotations
