@@ -29,8 +29,9 @@ class Sampling(BaseModel):
             clips evenly spaced starts. `segments`: one from each of T equal parts of the video, a random one in
             training and the middle one in a test (Wang et al., TSN, arXiv 1608.00859). `spread`: always the middle one.
     stride  of consecutive frames.
-    rate    frames a second that a video is brought to first, repeating or leaving out frames; None takes it as it is.
-    resize  the short side in pixels, or [height, width], before the crop; None covers the clip and an eighth.
+    rate    frames a second that a video is brought to first, repeating or leaving out frames; by default as it is.
+    resize  the short side in pixels, or [height, width], before the crop; by default what covers the clip and an
+            eighth.
 
     A video with fewer frames than a clip takes starts again from its first.
     """
@@ -119,7 +120,8 @@ class Sampling(BaseModel):
 class Views(Sampling):
     """How a video is tested: `clips` spaced evenly over it, each `crops` times; the probabilities are averaged.
 
-    frames  also `all`: one clip of every frame, whatever their number, as the paper tests.
+    frames  as of training clips; also `all`: one clip of every frame, whatever their number, as the paper tests.
+    clips   how many, spaced evenly over the video.
     crops   1 at the centre, or 3 along the longer side: its ends and the centre.
     """
 

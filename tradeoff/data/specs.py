@@ -20,7 +20,13 @@ class _Spec(BaseModel):
 
 
 class SyntheticData(_Spec):
-    """Generated clips: `motion` (the order of the frames decides) or `appearance` (what is there decides)."""
+    """Generated clips.
+
+    synthetic  `motion` (the order of the frames decides) or `appearance` (what is there decides).
+    train      how many training clips; an even number of `motion`.
+    test       how many test clips; an even number of `motion`.
+    seed       of the generator.
+    """
 
     synthetic: Literal["motion", "appearance"]
     train: Count = 4096
@@ -43,8 +49,9 @@ class SyntheticData(_Spec):
 class Pack(_Spec):
     """Frames that are decoded once, scaled and kept in the cache folder, for clips that are drawn anew each time.
 
-    short_side  in pixels; smaller videos keep their size. One frame takes 3 bytes a pixel as `uint8`, and about a tenth
-                of that as `jpeg` (quality 95), which is slower to read.
+    short_side  in pixels; smaller videos keep their size.
+    format      one frame takes 3 bytes a pixel as `uint8`, and about a tenth of that as `jpeg` (quality 95), which is
+                slower to read.
     """
 
     short_side: Annotated[int, Field(strict=True, ge=32, le=4096)] = 256
@@ -70,9 +77,10 @@ class _Videos(_Spec):
 
 
 class VideoData(_Videos):
-    """Videos of the user's: a folder of class folders, or a CSV with columns path, label and split or fold.
+    """Videos of the user's.
 
-    broken  the largest share of them that may be unreadable, from 0 to 1; None allows any, if each class and each fold
+    videos  a folder of class folders, or a CSV with columns path, label and split or fold.
+    broken  the largest share of them that may be unreadable, from 0 to 1; by default any, if each class and each fold
             has some left.
     """
 
@@ -94,8 +102,9 @@ class VideoData(_Videos):
 class CatalogueData(_Videos):
     """A public data set by its name in the catalogue, listed by its official annotation files.
 
+    catalogue    a name that `tradeoff data list` has.
     root         the folder that holds the videos.
-    annotations  the folder of the annotation files; None looks in `root`, then in `root`/annotations.
+    annotations  the folder of the annotation files; by default `root`, then `root`/annotations.
     split        which official split, for a data set that has several.
     flips        is refused where left and right are labels.
     broken       the largest share of the listed clips that may be missing or unreadable, from 0 to 1.

@@ -17,16 +17,17 @@ Batch = Annotated[int, Field(ge=1, le=65_536)]
 class Conditions(BaseModel):
     """What a sweep's latencies have in common, whatever runtime, precision, layout and batch they are of.
 
-    threads: of the CPU, pinned to as many cores; 0 stands for PyTorch's own choice and is resolved before it becomes
-        part of a key.
-    cache: warm, as in a loop that does nothing else; cold, with the processor's caches overwritten before each pass.
-    views: of a video, clips x crops, `10x3`: time per video is that many views.
-    target: sampling ends when the interval of a process's median is within this fraction of it,
-    seconds: or when this much time is spent; warm-up may take as much again.
-    processes: how many fresh processes, each one record. One is a quick look.
-    spacing: seconds at least from one process of a setting to its next. A machine is slower for minutes at a time, and
-        processes in a row share that: their interval would say nothing about a quarter of an hour later.
-    throughput: other batch sizes whose throughput and memory are on the record of the first process too.
+    threads     of the CPU, pinned to as many cores; 0 stands for PyTorch's own choice and is resolved before it
+                becomes part of a key.
+    cache       `warm`, as in a loop that does nothing else; `cold`, with the processor's caches overwritten before
+                each pass.
+    views       of a video, clips x crops, `10x3`: time per video is that many views.
+    target      sampling ends when the interval of a process's median is within this fraction of it.
+    seconds     sampling ends when this much time is spent; warm-up may take as much again.
+    processes   how many fresh processes, each one record. One is a quick look.
+    spacing     seconds at least from one process of a setting to its next. A machine is slower for minutes at a time,
+                and processes in a row share that: their interval would say nothing about a quarter of an hour later.
+    throughput  other batch sizes whose throughput and memory are on the record of the first process too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -73,7 +74,13 @@ def _listed(value: Any) -> Any:
 
 class LatencyAxes(Conditions):
     """The `latency` section of a sweep: each axis is one value, a list, or `all`; every combination is measured that
-    its runtime has. `layout: auto` is the one that each runtime is at its best with."""
+    its runtime has.
+
+    runtime    what executes the network.
+    precision  of weights and pixels; `fp32` is `float32`.
+    layout     how a clip lies in memory; `auto` is the one that each runtime is at its best with.
+    batch      clips a pass.
+    """
 
     runtime: Annotated[
         tuple[Literal[Runtime, "all"], ...], BeforeValidator(_listed), Field(strict=False, min_length=1)

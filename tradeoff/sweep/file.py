@@ -42,7 +42,11 @@ def _none(value: Any) -> Any:
 
 
 class Curve(BaseModel):
-    """Several cuts of one of the paper's curves: `{curve: Top-Heavy-I3D, cuts: [2, 4]}`."""
+    """Several cuts of one of the paper's curves: `{curve: Top-Heavy-I3D, cuts: [2, 4]}`.
+
+    curve  `Top-Heavy-I3D`, `Top-Heavy-S3D`, `Bottom-Heavy-I3D` or `Bottom-Heavy-S3D`.
+    cuts   how many units are 3D in each.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,7 +65,10 @@ class Curve(BaseModel):
 
 
 class Units(BaseModel):
-    """Every mix that a pattern stands for: `{units: "22[3s]{9}"}`, a letter a unit, `[3s]` a choice, `{9}` repeats."""
+    """Every mix that a pattern stands for: `{units: "22[3s]{9}"}`.
+
+    units  a letter a unit, the lowest first (3 full, 2 flat, s separable), `[3s]` a choice, `{9}` repeats.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -93,13 +100,35 @@ Entry = Annotated[
 class Sweep(BaseModel):
     """What a sweep file says.
 
+    name       of the sweep, and of its reports: letters, digits, dots, dashes, underscores.
+    variants   names of networks, cuts of a curve, or mixes of units; each network is measured once.
+    width      every channel count is multiplied by it, in networks that have a width and do not name their own.
+    clip       what the networks see, FRAMESxHEIGHTxWIDTH.
+    data       what is trained on and tested with.
+    sampling   how training clips are drawn from whole videos.
+    views      how videos are tested; by default as `sampling` says.
+    classes    without `data`: how many classes the logits tell apart; 400 where nothing says so.
+    train      the recipe.
+    weights    what trainings start from, or what is tested: a known name, or a file.
+    derive     allows variants that the weights are not of.
+    processes  how many train one network together.
+    gpus       the same, on CUDA alone.
+    seeds      of the trainings: each network trains once for each.
+    folds      which folds of the data set are held out, each by trainings of its own.
+    orders     of the frames when networks are tested.
+    keep       `last` keeps the checkpoint of each training, `none` deletes it once its accuracies are measured.
+    retries    how often a measurement that failed is tried again in one run.
+    timeout    how long a measurement may take, in seconds: one number for every kind, or each its own.
+    latency    how latency is measured.
+    published  facts to hold what is measured against.
+    search     proposes networks in place of `variants`.
+
     Without `data`, or with `train: none` and no `weights`, only cost and latency are measured. `train: none` with
     `weights` (a known name or a file) evaluates them as they are; `weights` with a recipe starts each training from
-    them. `derive` allows variants that the weights are not of: each starts as near to them as it gets.
+    them. With `derive` each variant starts as near to the weights as it gets.
 
-    `sampling` draws training clips from whole videos, and `views` says how videos are tested (by default as `sampling`
-    has it, once, from the middle); either may be a name, as in `sampling: paper`. Without both, clips are spread evenly
-    over a video and stored once.
+    Without `sampling` and `views`, clips are spread evenly over a video and stored once. `sampling` alone tests a video
+    once, from the middle.
 
     `processes: 8` trains each network in so many processes, which accelerate's launcher starts: on CUDA each with a
     GPU of its own, on a CPU by gloo. They share the clips of a step, so `train.batch` has to be a multiple of them.

@@ -11,8 +11,12 @@ class Retries(BaseModel):
     """How often a measurement is tried again, in one run, after it failed in that way; another run tries what failed
     anew.
 
-    out_of_memory: each time on fewer clips at once: a training in twice as many micro-batches (which makes it another
-    record: its batch norm sees fewer clips), a test on half of the clips. died: its process ended, killed perhaps.
+    out_of_memory  each time on fewer clips at once: a training in twice as many micro-batches (which makes it another
+                   record: its batch norm sees fewer clips), a test on half of the clips.
+    died           its process ended, killed perhaps.
+    error          anything else that went wrong.
+    diverged       the loss of a training was no longer finite.
+    timeout        it took longer than `timeout` allows.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -32,7 +36,13 @@ Seconds = Annotated[float, Field(gt=0, le=1e8, allow_inf_nan=False)]
 
 
 class Timeout(BaseModel):
-    """Seconds that one measurement of a kind may take before it is ended and counts as failed; without, no limit."""
+    """Seconds that one measurement of a kind may take before it is ended and counts as failed; without, no limit.
+
+    cost      counting what a network costs.
+    training  one training, of one seed and fold.
+    accuracy  one test of one training.
+    latency   one process.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

@@ -37,17 +37,27 @@ class Recipe(BaseModel):
     """SGD with momentum. Only what differs from the defaults is part of a training's key, so a released default
     never changes.
 
-    recipe: in a sweep file, the name of one of `RECIPES` whose values apply where none is given.
-    epochs, steps: how long; where `steps` is given, that many, and `epochs` is not used.
-    accumulate: in how many micro-batches, one after the other, the clips of a step are computed; their losses are
-    averaged, and batch norm sees a micro-batch. It has to divide `batch`.
-    rate: the peak learning rate, for the batch as given. warmup: share of all steps that the rate rises for.
-    milestones: of the schedule `steps`, the shares of all steps after which the rate is multiplied by `decay`.
-    trainable: `head` trains the last layer alone, on features that stay as they are (a linear probe).
-    statistics_clips: training clips, at least so many in whole steps, over which batch norm's statistics are estimated
-    again: after the last step, or before the first one where the features stay as they are; 0 leaves the running ones.
-    precision: `auto` is bf16 where the device computes in it (CPUs with AVX512-BF16 or AMX, CUDA GPUs that support
-    it), fp16 on other CUDA GPUs, float32 elsewhere.
+    recipe            the name of a recipe, whose values apply where none is given.
+    epochs            passes over the training clips; not used where `steps` is given.
+    steps             how many steps, in place of `epochs`.
+    batch             clips a step, of all processes together.
+    accumulate        in how many micro-batches, one after the other, the clips of a step are computed; their losses are
+                      averaged, and batch norm sees a micro-batch. It has to divide `batch`.
+    rate              the peak learning rate, for the batch as given.
+    momentum          of SGD.
+    weight_decay      of SGD.
+    schedule          how the rate falls after the warm-up: `cosine` and `one-cycle` to zero, `steps` at `milestones`.
+    milestones        of the schedule `steps`, the shares of all steps after which the rate is multiplied by `decay`.
+    decay             what the rate is multiplied by at each of `milestones`.
+    warmup            share of all steps that the rate rises for.
+    label_smoothing   share of a label that is spread over all classes.
+    dropout           before the last layer of the paper's family; other families keep their own.
+    trainable         `head` trains the last layer alone, on features that stay as they are (a linear probe).
+    statistics_clips  training clips, at least so many in whole steps, over which batch norm's statistics are estimated
+                      again: after the last step, or before the first one where the features stay as they are; 0 leaves
+                      the running ones.
+    precision         `auto` is bf16 where the device computes in it (CPUs with AVX512-BF16 or AMX, CUDA GPUs that
+                      support it), fp16 on other CUDA GPUs, float32 elsewhere.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -1,7 +1,7 @@
 """The paper's family: which units are 3D, whether they are separable, gated, how wide, and where sources differ.
 
 "Rethinking Spatiotemporal Feature Learning" (arXiv 1712.04851); the knobs that it and the released networks differ in
-are explained in README's page on the family.
+are explained in docs/family.md.
 """
 
 from __future__ import annotations

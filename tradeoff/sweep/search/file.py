@@ -29,7 +29,12 @@ Limit = Annotated[_Positive | None, BeforeValidator(_number)]
 
 
 class Limits(BaseModel):
-    """The most that a candidate may cost: multiply-adds and parameters as counts, latency in milliseconds a batch."""
+    """The most that a candidate may cost.
+
+    macs        multiply-adds of a clip, a count.
+    params      parameters, a count.
+    latency_ms  milliseconds a batch.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,6 +53,9 @@ class Halving(BaseModel):
     for the next, and the best share of those by the sweep's own recipe. Each training is whole, with a schedule of its
     own. Best are those that no other beats in both objectives, then those that only these beat, and so on; within
     such a set, those that have the most room around them.
+
+    epochs  of the short trainings, rising.
+    keep    the share of the candidates that goes on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,6 +84,7 @@ class Search(BaseModel):
     trials      candidates proposed by each search, rejected ones among them; one that is proposed again counts once.
     batch       how many are proposed before the sampler hears of any: they may be measured in any order, at once.
     seeds       of the sampler: a search each. Trainings have the sweep's `seeds`.
+    halving     short trainings first.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
