@@ -11,7 +11,7 @@ sweep: $(READY)  ## train and measure the bottom-heavy family, and draw it
 	$(BIN)/tradeoff report --pareto --sweep bottom_heavy
 
 test: $(READY) lint
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

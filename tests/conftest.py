@@ -23,6 +23,8 @@ settings.load_profile("repeat")
 
 # Sweeps measure in this process, where tests can look inside and no worker has to start, unless they say otherwise.
 os.environ["TRADEOFF_EXECUTOR"] = "here"
+# Tables are as wide as in a pipe, whoever runs the tests: processes of pytest-xdist claim a terminal of 80 columns.
+os.environ.pop("COLUMNS", None)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 Tool = Callable[..., tuple[int, str, str]]

@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -47,9 +48,10 @@ PAIR = {"num_cpus": 2, "object_store_memory": MEMORY, "resources": {"accelerator
 
 
 @pytest.fixture(scope="module")
-def folder_of_seats(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where seats have their folders for the time that they are there."""
-    return tmp_path_factory.mktemp("seats")
+def folder_of_seats() -> Iterator[Path]:
+    """Where seats have their folders for the time that they are there; Ray's sockets in it allow no long path."""
+    with tempfile.TemporaryDirectory(prefix="seats") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")
