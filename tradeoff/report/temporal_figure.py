@@ -17,7 +17,7 @@ from tradeoff.report.canvas import DPI, INK, NOTE
 from tradeoff.report.temporal_weights import HIGH, LOW, NEAR_ZERO, SPREAD, Layer, Offset, Spread, Verdict, unit_name
 from tradeoff.variants import UNITS
 
-COLOURS: dict[int | None, str] = {None: "#4A5568", 0: "#8A6D1D", 1: "#00796B", 2: "#A8457A", 3: "#5B6BB5"}
+COLOURS: dict[int | None, str] = {None: "#2F3640", 0: "#A97C00", 1: "#2E8C7A", 2: "#8E1D5F", 3: "#5B6BD5"}
 """By branch; other colours than the curves' of the Pareto figures, where they stand for kinds of convolution."""
 
 DRAWN = (
