@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tradeoff.errors import InputError
 from tradeoff.records.accuracy import Accuracy, add_intervals
-from tradeoff.records.keys import KINDS
+from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.latency import machine_drift, timed_columns
 from tradeoff.records.published import Facts, facts_of
 from tradeoff.records.statistics import Component
@@ -167,6 +167,16 @@ def _sweep_keys(store: Store, sweeps: Sweeps, sweep: str) -> set[str]:
         known = ", ".join(sweeps) or "no sweep yet"
         raise InputError(f"sweep {sweep!r} was not run into {store.root}: it holds {known}")
     return {key for keys in sweeps[sweep]["keys"].values() for key in keys}
+
+
+def sweep_keys(store: Store, sweep: str, kind: Kind) -> list[str]:
+    """The keys of one kind that a sweep consists of, in the order of its file; measured or not.
+
+    Raises InputError for a sweep that was not run into the folder.
+    """
+    sweeps = store.sweeps()
+    _sweep_keys(store, sweeps, sweep)
+    return list(sweeps[sweep]["keys"].get(kind, []))
 
 
 def _order(sweeps: Sweeps, sweep: str | None) -> dict[str, int]:

@@ -30,11 +30,12 @@ def canvas(
     rows: int = 1,
     share_y: bool = True,
     gap: float = 0.06,
+    right: float = 0.18,
 ) -> tuple[Figure, list[Axes]]:
     """A figure with its title and legend on top and its notes below, and room for all of them; in inches, with `margin`
     left of the panels. `columns` of the legend, where its texts are not of the usual length; `gap` between panels, as a
-    part of their width. Axes come row by row."""
-    width = margin + 0.18 + panel_width * panels
+    part of their width; `right` of them so many inches. Axes come row by row."""
+    width = margin + right + panel_width * panels
     wrapped = [line for note in notes for line in textwrap.wrap(note, int(width * 14))]
     columns = columns or max(1, min(len(legend), int(width / 2.7)))
     top = 0.42 + 0.21 * -(-len(legend) // columns)
@@ -45,7 +46,7 @@ def canvas(
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, panels, sharex="col", sharey=share_y, squeeze=False).ravel()
     figure.subplots_adjust(
-        left=margin / width, right=1 - 0.15 / width, bottom=bottom / height, top=1 - top / height, wspace=gap,
+        left=margin / width, right=1 - (right - 0.03) / width, bottom=bottom / height, top=1 - top / height, wspace=gap,
         hspace=0.24,
     )
     figure.text(edge / width, 1 - 0.12 / height, title, va="top", fontsize=12, fontweight="bold", color=INK)

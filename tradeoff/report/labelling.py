@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from tradeoff.report.canvas import DPI
-from tradeoff.report.labels import place
+from tradeoff.report.labels import place, spread_out
 
 Floats = NDArray[np.float64]
 
@@ -19,16 +19,17 @@ FRONTIER_ID = "frontier"
 """The gid of a band that labels may lie on rather than on any other line."""
 
 
-def write_beside(axis: Axes, texts: Sequence[Text], anchors: Floats, crowd: Floats | None = None) -> None:
+def write_beside(axis: Axes, texts: Sequence[Text], anchors: Floats, crowd: Floats, weight: float = 20.0) -> None:
     """Move each text beside its anchor, clear of every other text and, where there is room, of points and lines.
 
-    `anchors` (n, 2) and `crowd` (m, 2), points without a text, are in the units of the axes, whose limits are final.
+    `anchors` (n, 2) and `crowd` (m, 2), points without a text, are in the units of the axes, whose limits are final;
+    `weight` is what covering one of the latter costs, against 1 for a pixel's distance.
     """
     points = axis.transData.transform(anchors)
     ink, weights = _ink(axis, points)
-    if crowd is not None and len(crowd):
+    if len(crowd):
         ink = np.concatenate([ink, axis.transData.transform(crowd)])
-        weights = np.r_[weights, np.full(len(crowd), 20.0)]
+        weights = np.r_[weights, np.full(len(crowd), weight)]
     gap = 6.5 * DPI / 72
     boxes = place(points, _sizes(texts), ink, weights, _bounds(axis), gap)
     for text, point, box in zip(texts, points, boxes, strict=True):
@@ -93,3 +94,24 @@ def _move(axis: Axes, text: Text, anchor: Floats, box: Floats, gap: float) -> No
     if np.hypot(*(nearest - anchor)) > 1.8 * gap:
         ends = axis.transData.inverted().transform([anchor, nearest])
         axis.plot(ends[:, 0], ends[:, 1], color=text.get_color(), linewidth=0.6, alpha=0.7, zorder=2.5)
+
+
+def write_at_ends(axis: Axes, texts: Sequence[Text], ends: Floats) -> None:
+    """Stack texts right of the panel, each as near to the height of its line's end as the others let it, with a thin
+    line from there. `ends` (n, 2) are in the units of the axes, whose limits are final."""
+    box = axis.get_window_extent()
+    points = axis.transData.transform(ends)
+    sizes = _sizes(texts)
+    heights = spread_out(points[:, 1], sizes[:, 1], box.y0, box.y1)
+    back = axis.transData.inverted()
+    for text, point, size, height in zip(texts, points, sizes, heights, strict=True):
+        left = box.x1 + _LEADER
+        centre = back.transform((left + size[0] / 2, height))
+        text.set_position((float(centre[0]), float(centre[1])))
+        corners = back.transform([point, (box.x1, point[1]), (left - 3, height)])
+        axis.plot(corners[:, 0], corners[:, 1], color=text.get_color(), linewidth=0.6, alpha=0.6, clip_on=False,
+                  scalex=False, scaley=False, zorder=2, gid=LEADER_ID)  # fmt: skip
+
+
+_LEADER = 0.16 * DPI
+LEADER_ID = "leader"

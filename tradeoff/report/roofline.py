@@ -198,7 +198,7 @@ def _label(axis: Axes, rows: pd.DataFrame) -> None:
         spots.append((best["macs_per_byte"], best["gmacs_s"]))
     others = rows[["macs_per_byte", "gmacs_s"]].to_numpy(dtype=float)
     bounds = rows[["macs_per_byte", "layer_bound_gmacs_s"]].to_numpy(dtype=float)
-    write_beside(axis, texts, np.array(spots), np.concatenate([others, bounds]))
+    write_beside(axis, texts, np.array(spots), np.concatenate([others, bounds]), weight=80.0)
 
 
 def _legend(rows: pd.DataFrame) -> list[Line2D]:
