@@ -96,7 +96,9 @@ def _roof(timed: Sequence[Measured]) -> dict[str, float]:
     """What the machine allows, and what the network asks of it: the mean over the processes that know all of it."""
     parts = [{**each["roofline"], **each.get("yardstick", {})} for each in timed]
     known = [part for part in parts if part.keys() >= {*_ROOF.values()}]
-    return {column: geometric_mean([part[name] for part in known]) if known else np.nan for column, name in _ROOF.items()}
+    return {
+        column: geometric_mean([part[name] for part in known]) if known else np.nan for column, name in _ROOF.items()
+    }
 
 
 def _matrix_fraction(fractions: Sequence[float]) -> dict[str, float]:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 DPI = 160
+_BETWEEN = 0.5  # inches between rows of panels
 INK, NOTE = "#222222", "#555555"
 LABEL_ID = "point-label"  # the gid of the texts that name a point, so that tests and readers of the SVG find them
 
@@ -46,8 +47,12 @@ def canvas(
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, panels, sharex="col", sharey=share_y, squeeze=False).ravel()
     figure.subplots_adjust(
-        left=margin / width, right=1 - (right - 0.03) / width, bottom=bottom / height, top=1 - top / height, wspace=gap,
-        hspace=0.24,
+        left=margin / width,
+        right=1 - (right - 0.03) / width,
+        bottom=bottom / height,
+        top=1 - top / height,
+        wspace=gap,
+        hspace=_BETWEEN * rows / (panel_height * rows - _BETWEEN * (rows - 1)),
     )
     figure.text(edge / width, 1 - 0.12 / height, title, va="top", fontsize=12, fontweight="bold", color=INK)
     figure.text(

@@ -1,4 +1,4 @@
-"""What every figure of `tradeoff report --figure` is asked for and hands back: the rows that it shows, and its files."""
+"""What a figure of `tradeoff report --figure` is asked for and hands back: the rows that it shows, and its files."""
 
 from __future__ import annotations
 

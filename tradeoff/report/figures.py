@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -112,17 +112,18 @@ def _cost_limits(panel: Panel, rows: pd.DataFrame) -> tuple[float, float]:
     return low / margin, high * margin
 
 
-def readable_ticks(axis: Axes) -> None:
+def readable_ticks(axis: Axes, along: Literal["x", "y"] = "x") -> None:
     """Round numbers at an even pace on a logarithmic axis, whether it spans a tenth or three decades."""
-    low, high = axis.get_xlim()
+    low, high = axis.get_xlim() if along == "x" else axis.get_ylim()
+    ruler = axis.xaxis if along == "x" else axis.yaxis
     if high / low < 5:
         ticks = np.asarray(MaxNLocator(nbins=9, steps=[1, 2, 5, 10]).tick_values(low, high))
     else:
         decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
         ticks = np.outer(decades, (1, 2, 5) if high / low < 200 else (1,)).ravel()
-    axis.xaxis.set_major_locator(FixedLocator(ticks[(ticks >= low) & (ticks <= high)].tolist()))
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
+    ruler.set_major_locator(FixedLocator(ticks[(ticks >= low) & (ticks <= high)].tolist()))
+    ruler.set_minor_locator(NullLocator())
+    ruler.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
 
 
 def _draw_frontier(axis: Axes, x: Floats, y: Floats) -> None:

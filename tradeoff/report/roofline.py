@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from tradeoff.errors import InputError
 from tradeoff.report.canvas import INK, LABEL_ID, NOTE, canvas
@@ -113,7 +112,7 @@ _KEPT = (
 
 
 def roofline_figure(rows: pd.DataFrame, title: str, notes: Sequence[str]) -> Figure:
-    """One roof (see `under_roofs`) and the networks under it: coloured by kind, or by runtime where there are several."""
+    """One roof (see `under_roofs`) and the networks under it, in the colour of their kind, or of several runtimes."""
     handles = _legend(rows)
     figure, (axis,) = canvas(1, title, notes, handles, *_PANEL, columns=3)
     axis.set_xscale("log")
@@ -140,9 +139,7 @@ def _limit(axis: Axes, rows: pd.DataFrame, peak: Any, copied: Any) -> None:
     axis.set_xlim(float(x.min()) / 1.7, float(x.max()) * 1.7)
     axis.set_ylim(float(y.min()) / 1.7, float(y.max()) * 1.5)
     readable_ticks(axis)
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.yaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
+    readable_ticks(axis, "y")
 
 
 def _draw_roof(axis: Axes, peak: Any, copied: Any) -> None:
@@ -252,8 +249,9 @@ def notes_of(rows: pd.DataFrame) -> list[str]:
         f"Roof: a large matrix product in {values(rows, 'precision')}, {_between(peak)} G multiply-adds a second, and "
         f"copying memory, {_between(copied)} GB/s, as measured in the processes of each latency; the line is their "
         "mean, the band goes from the least to the most.",
-        "Bytes: all that operators read, weights too, and write, none fused with another; what fuses them, or computes "
-        "by fewer multiply-adds than are counted, may stand above a roof. Layer by layer: each layer under its own roof.",
+        "Bytes: all that operators read, weights too, and write, none fused with another. What fuses them, or computes "
+        "by fewer multiply-adds than are counted, or better than the library that the product was timed in, may stand "
+        "above a roof. Layer by layer: each layer under its own roof.",
     ]
 
 

@@ -89,7 +89,7 @@ def over_trainings(epochs: pd.DataFrame) -> pd.DataFrame:
 
 
 def training_figure(rows: pd.DataFrame, title: str, notes: Sequence[str]) -> Figure:
-    """Loss and, where it is on record, accuracy as trained (see `over_trainings`), in the looks of the Pareto figure."""
+    """Loss and, where it is on record, accuracy as trained (see `over_trainings`), in the Pareto figure's looks."""
     panels = [name for name in ("loss", "accuracy") if rows[name].notna().any()]
     ends = rows.drop_duplicates(list(NETWORK), keep="last").reset_index(drop=True)
     named = _named(ends)
