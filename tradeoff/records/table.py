@@ -73,9 +73,10 @@ COLUMNS = (
 `processes` ended steady. `clips_per_second` is the best over batch sizes, at `throughput_batch`. `first_pass_ms` and
 `prepare_s` are the largest over processes: a later one may find what an earlier one compiled. `output_error` is how
 far the output is from eager float32's, `matrix_fraction` how near the latency is to the multiply-adds at the rate of a
-matrix product, and `bound` what limits the network on this machine, `compute` or `memory`. `intensity` is of the network,
-operations a byte (two for each multiply-add); `bound_ms` the least that its layers take one by one at `matrix_gflops`,
-the rate of a matrix product in operations, and `copy_gb_s`, of copying memory, as the same processes measured both.
+matrix product, and `bound` what limits the network on this machine, `compute` or `memory`.
+`intensity` is the network's operations a byte (two for each multiply-add), `bound_ms` the least that its layers take
+one by one at `matrix_gflops`, the rate of a matrix product, and `copy_gb_s`, of copying memory, which the same
+processes measured.
 
 `units` is empty, `gating` false and `width` NaN for what has no such thing: networks that are not the paper's family's.
 `top1` and `top5` are of whole videos, their views averaged; `view_top1` is of single views, where there are several.

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 
 DPI = 160
 _BETWEEN = 0.5  # inches between rows of panels
+NAME_SIZE = 7.6  # points, of the names at the ends of lines
 INK, NOTE = "#222222", "#555555"
 LABEL_ID = "point-label"  # the gid of the texts that name a point, so that tests and readers of the SVG find them
 
@@ -68,6 +69,23 @@ def canvas(
     for axis in axes:
         _plain(axis)
     return figure, list(axes)
+
+
+def canvas_of_lines(
+    panels: int,
+    title: str,
+    notes: Sequence[str],
+    legend: list[Line2D],
+    names: Sequence[str],
+    panel_width: float = 3.6,
+    panel_height: float = 3.9,
+) -> tuple[Figure, list[Axes]]:
+    """The same with scales of their own, and room right of each panel for the `names` of its lines, in `NAME_SIZE`."""
+    room = 0.36 + 0.066 * max(map(len, names), default=0)
+    between = room + 0.6  # the next panel's numbers
+    width = panel_width + between * (panels - 1) / panels
+    gap = between / panel_width
+    return canvas(panels, title, notes, legend, width, panel_height, share_y=False, gap=gap, right=room)
 
 
 def _place_legend(figure: Figure, handles: list[Line2D], columns: int, corner: tuple[float, float]) -> None:

@@ -15,12 +15,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from tradeoff.errors import InputError
 from tradeoff.records.store import Store
 from tradeoff.records.table import records_folder
-from tradeoff.report.canvas import LABEL_ID, accuracy_limits, canvas
+from tradeoff.report.canvas import LABEL_ID, NAME_SIZE, accuracy_limits, canvas_of_lines
 from tradeoff.report.curves import COLOURS, kind_of, marker
 from tradeoff.report.drawing import Asked, Drawing, load_rows, with_suffix, write_drawing
-from tradeoff.report.figures import PANELS, Panel, legend_of, readable_ticks
+from tradeoff.report.figures import PANELS, Panel, cost_limits, legend_of, readable_ticks
 from tradeoff.report.labelling import write_at_ends
-from tradeoff.report.protocols import LATENCY, protocol_lines, protocol_names, split_protocols, values
+from tradeoff.report.protocols import LATENCY, protocol_lines, protocol_names, split_protocols
 from tradeoff.report.settings import of_runtime, require_runtime, runtimes
 from tradeoff.report.tables import latency_cells, percent
 from tradeoff.report.training import line_style, names_of
@@ -28,7 +28,6 @@ from tradeoff.report.training import line_style, names_of
 NETWORK = ["variant", "width"]
 COSTS = tuple(panel for panel in PANELS if panel.column != "params")  # parameters are the same at every length
 TOP1 = Panel("top1", 0.01, "Top-1 accuracy (%)", "Accuracy")
-_NAMES = 1.75  # inches right of a panel for the variants' names
 _HOW = "run sweeps that differ in the frames of their clip alone, such as those in sweeps/clip_length, into one folder"
 
 
@@ -60,7 +59,7 @@ def with_steps(table: pd.DataFrame, store: Store) -> pd.DataFrame:
     recipe nor the data's name says so. NaN for what was not trained here."""
     steps = {}
     for record in store.records("training"):
-        of = tuple(record.about[name] for name in ("name", "clip", "recipe_key")) + (record.depends_on["data"],)
+        of = (*(record.about[name] for name in ("name", "clip", "recipe_key")), record.depends_on["data"])
         steps[of] = sum(each.get("steps", 0) for each in record.measured["epochs"])
     keys = table[["variant", "clip", "recipe_key", "data_digest"]].itertuples(index=False, name=None)
     return table.assign(steps=[steps.get(key, np.nan) for key in keys])
@@ -106,13 +105,12 @@ def _without_frames(text: Any, frames: int) -> Any:
 def clip_length_figure(rows: pd.DataFrame, title: str, notes: Sequence[str]) -> Figure:
     """Top-1 accuracy, multiply-adds and latency over frames (see `by_length`): those panels that were measured."""
     panels = [panel for panel in (TOP1, *COSTS) if _several(rows, panel.column)]
-    figure, axes = canvas(
-        len(panels), title, notes, legend_of(rows.drop_duplicates(NETWORK)), 4.2, share_y=False,
-        gap=0.22, right=_NAMES,
-    )  # fmt: skip
+    once = rows.drop_duplicates(NETWORK)
+    figure, axes = canvas_of_lines(len(panels), title, notes, legend_of(once), names_of(once))
     for axis, panel in zip(axes, panels, strict=True):
-        _draw_panel(axis, panel, rows[rows[panel.column].notna()])
-    _name_lines(axes[-1], panels[-1], rows[rows[panels[-1].column].notna()])
+        own = rows[rows[panel.column].notna()]
+        _draw_panel(axis, panel, own)
+        _name_lines(axis, panel, own)
     return figure
 
 
@@ -136,25 +134,28 @@ def _draw_panel(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
         axis.set_ylim(*accuracy_limits(rows))
     else:
         axis.set_yscale("log")
-        axis.autoscale_view()
+        axis.set_ylim(*cost_limits(rows[panel.column].to_numpy(dtype=float) / panel.unit))
         readable_ticks(axis, "y")
 
 
 def _draw_line(axis: Axes, panel: Panel, own: pd.DataFrame, place: int) -> None:
     units, gated = own["units"].iloc[0], own["gating"].iloc[0]
     colour, y = COLOURS[kind_of(units)], own[panel.column].astype(float) / panel.unit
-    axis.plot(own["frames"], y, line_style(units), color=colour, linewidth=1.5, zorder=3, **marker(units, gated))
-    ends = {"top1": ("top1_low", "top1_high"), "latency_ms": ("latency_low_ms", "latency_high_ms")}.get(panel.column)
+    ends = _ENDS.get(panel.column)
+    x = own["frames"] * (1.014 ** (place % 5 - 2) if ends else 1)  # beside each other, so that no bar hides another
+    axis.plot(x, y, line_style(units), color=colour, linewidth=1.5, zorder=3, **marker(units, gated))
     if ends:
-        x = own["frames"] * 1.012 ** (place % 5 - 2)  # beside each other, so that none hides another
         low, high = (own[end].astype(float) / panel.unit for end in ends)
         axis.vlines(x, low, high, color=colour, linewidth=0.9, alpha=0.6, zorder=2)
+
+
+_ENDS = {"top1": ("top1_low", "top1_high"), "latency_ms": ("latency_low_ms", "latency_high_ms")}
 
 
 def _name_lines(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     ends = rows.drop_duplicates(NETWORK, keep="last")
     texts = [
-        axis.text(1, 1, name, fontsize=8, color=COLOURS[kind_of(units)], ha="center", va="center", clip_on=False,
+        axis.text(1, 1, name, fontsize=NAME_SIZE, color=COLOURS[kind_of(units)], ha="center", va="center", clip_on=False,
                   gid=LABEL_ID, parse_math=False)
         for name, units in zip(names_of(ends), ends["units"], strict=True)
     ]  # fmt: skip

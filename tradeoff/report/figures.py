@@ -74,7 +74,7 @@ def pareto_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> F
 def _draw_panel(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     x, y = _positions(panel, rows)
     axis.set_xscale("log")
-    axis.set_xlim(*_cost_limits(panel, rows))
+    axis.set_xlim(*cost_limits(x))
     readable_ticks(axis)
     axis.set_xlabel(panel.title, fontsize=9.5)
     on = frontier(x, y)
@@ -104,9 +104,8 @@ def _positions(panel: Panel, rows: pd.DataFrame) -> tuple[Floats, Floats]:
     return rows[panel.column].to_numpy(dtype=float) / panel.unit, 100 * rows["top1"].to_numpy(dtype=float)
 
 
-def _cost_limits(panel: Panel, rows: pd.DataFrame) -> tuple[float, float]:
+def cost_limits(costs: Floats) -> tuple[float, float]:
     """From the points alone: the interval of two processes can span decades, and may run off the axes."""
-    costs, _ = _positions(panel, rows)
     low, high = float(costs.min()), float(costs.max())
     margin = max(1.12, (high / low) ** 0.09)
     return low / margin, high * margin

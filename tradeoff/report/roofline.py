@@ -187,7 +187,7 @@ def _label(axis: Axes, rows: pd.DataFrame) -> None:
     texts: list[Text] = []
     spots = []
     for name, own in networks(rows):
-        best = own.loc[own["gmacs_s"].idxmax()]
+        best = own.sort_values("gmacs_s", kind="stable").iloc[-1]
         colour = INK if _is_mixed(rows) else COLOURS[kind_of(best["units"])]
         texts.append(axis.text(best["macs_per_byte"], best["gmacs_s"], wrapped(name), fontsize=9, color=colour,
                                ha="center", va="center_baseline", fontweight="bold", zorder=6, gid=LABEL_ID,

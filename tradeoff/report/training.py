@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from tradeoff.errors import InputError
 from tradeoff.records.store import Record, Store
 from tradeoff.records.table import records_folder, sweep_keys
-from tradeoff.report.canvas import LABEL_ID, canvas
+from tradeoff.report.canvas import LABEL_ID, NAME_SIZE, canvas_of_lines
 from tradeoff.report.curves import COLOURS, curves_of, kind_of, marker
 from tradeoff.report.drawing import Asked, Drawing, with_suffix, write_drawing
 from tradeoff.report.figures import legend_of
@@ -30,7 +30,7 @@ PROTOCOL = ("data", "clip", "classes", "data_digest", "recipe_key")
 """What the trainings of one figure share; the other families' networks have no width."""
 MEASURES = ("loss", "accuracy", "rate")
 _MOST_NAMED = 60
-_LINE, _NAMES = 0.15, 1.75  # inches: the height of a name, and the room right of a panel for them
+_LINE = 0.15  # inches: the height of a name
 
 
 def draw(asked: Asked) -> dict[str, Drawing]:
@@ -95,10 +95,8 @@ def training_figure(rows: pd.DataFrame, title: str, notes: Sequence[str]) -> Fig
     named = _named(ends)
     if len(named) < len(ends):
         notes = [*notes, f"Of {len(ends)} networks the {len(named)} with the least loss at the end have a name here."]
-    figure, axes = canvas(
-        len(panels), title, notes, legend_of(ends), 4.6 + _NAMES * (len(panels) - 1) / len(panels),
-        max(3.9, _LINE * len(named)), share_y=False, gap=_NAMES / 4.6, right=_NAMES,
-    )  # fmt: skip
+    height = max(3.9, _LINE * len(named))
+    figure, axes = canvas_of_lines(len(panels), title, notes, legend_of(ends), names_of(named), 4.4, height)
     for axis, name in zip(axes, panels, strict=True):
         _draw_panel(axis, name, rows, named)
     return figure
@@ -137,7 +135,7 @@ def line_style(units: str) -> str:
 
 def _name_lines(axis: Axes, ends: pd.DataFrame, heights: pd.Series[float]) -> None:
     texts = [
-        axis.text(0, 0, name, fontsize=7.6, color=COLOURS[kind_of(units)], ha="center", va="center", clip_on=False,
+        axis.text(0, 0, name, fontsize=NAME_SIZE, color=COLOURS[kind_of(units)], ha="center", va="center", clip_on=False,
                   gid=LABEL_ID, parse_math=False)
         for name, units in zip(names_of(ends), ends["units"], strict=True)
     ]  # fmt: skip
@@ -148,7 +146,7 @@ def names_of(rows: pd.DataFrame) -> list[str]:
     """Each variant's name, in one line, with its width where there are several."""
     several = rows["width"].nunique() > 1
     widths = [f" x{width:g}" if several and pd.notna(width) else "" for width in rows["width"]]
-    return [wrapped(str(name), 24, 1) + width for name, width in zip(rows["variant"], widths, strict=True)]
+    return [wrapped(str(name), 30, 1) + width for name, width in zip(rows["variant"], widths, strict=True)]
 
 
 def shown_table(rows: pd.DataFrame) -> pd.DataFrame:
