@@ -33,14 +33,15 @@ def canvas(
     share_y: bool = True,
     gap: float = 0.06,
     right: float = 0.18,
+    heading: float = 0.0,
 ) -> tuple[Figure, list[Axes]]:
     """A figure with its title and legend on top and its notes below, and room for all of them; in inches, with `margin`
     left of the panels. `columns` of the legend, where its texts are not of the usual length; `gap` between panels, as a
-    part of their width; `right` of them so many inches. Axes come row by row."""
+    part of their width; `right` of them and above them, for a `heading`, so many inches. Axes come row by row."""
     width = margin + right + panel_width * panels
     wrapped = [line for note in notes for line in textwrap.wrap(note, int(width * 14))]
     columns = columns or max(1, min(len(legend), int(width / 2.7)))
-    top = 0.42 + 0.21 * -(-len(legend) // columns)
+    top = 0.42 + heading + 0.21 * -(-len(legend) // columns)
     bottom = 0.62 + 0.16 * len(wrapped)
     height = panel_height * rows + top + bottom
     edge = min(margin, 0.72)

@@ -155,8 +155,8 @@ _ENDS = {"top1": ("top1_low", "top1_high"), "latency_ms": ("latency_low_ms", "la
 def _name_lines(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     ends = rows.drop_duplicates(NETWORK, keep="last")
     texts = [
-        axis.text(1, 1, name, fontsize=NAME_SIZE, color=COLOURS[kind_of(units)], ha="center", va="center", clip_on=False,
-                  gid=LABEL_ID, parse_math=False)
+        axis.text(1, 1, name, fontsize=NAME_SIZE, color=COLOURS[kind_of(units)], ha="center", va="center",
+                  clip_on=False, gid=LABEL_ID, parse_math=False)
         for name, units in zip(names_of(ends), ends["units"], strict=True)
     ]  # fmt: skip
     spots = np.c_[ends["frames"], ends[panel.column].astype(float) / panel.unit]

@@ -135,8 +135,8 @@ def line_style(units: str) -> str:
 
 def _name_lines(axis: Axes, ends: pd.DataFrame, heights: pd.Series[float]) -> None:
     texts = [
-        axis.text(0, 0, name, fontsize=NAME_SIZE, color=COLOURS[kind_of(units)], ha="center", va="center", clip_on=False,
-                  gid=LABEL_ID, parse_math=False)
+        axis.text(0, 0, name, fontsize=NAME_SIZE, color=COLOURS[kind_of(units)], ha="center", va="center",
+                  clip_on=False, gid=LABEL_ID, parse_math=False)
         for name, units in zip(names_of(ends), ends["units"], strict=True)
     ]  # fmt: skip
     write_at_ends(axis, texts, np.c_[ends["epoch"], heights].astype(float))
