@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 
 from tradeoff import Variant, build
+from tradeoff.cli.figures import FIGURES
 from tradeoff.records.keys import latency_key
 from tradeoff.records.store import Store
 from tradeoff.weights import checkpoints
@@ -89,7 +91,14 @@ def test_bare_weights_need_a_variant(tool: Tool, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["report", "--figure", "figure5"], "figure 'figure5' is unknown: use temporal-weights"),
+        (["report", "--figure", "figure5"], "figure 'figure5' is unknown: use temporal-weights, roofline, layers, "),
+        ([*DRAW, "--clip", "8x32x32"], "--clip means nothing with --figure temporal-weights: leave it out; the figure"),
+        ([*DRAW, "--weights", "mine.pt", "--variant", "I3D", "--variant", "S3D"], "--variant is given 2 times"),
+        (["report", "--figure", "layers"], "no layers: name a network to count, as in --variant S3D"),
+        (["report", "--figure", "layers", "--variant", "I4D"], "variant 'I4D' is unknown: did you mean"),
+        (["report", "--figure", "layers", "--variant", "I3D", "--clip", "16"], "clip '16' is not FRAMESxHEIGHTxWIDTH"),
+        (["report", "--figure", "roofline"], "results folder results/local does not exist: run tradeoff sweep first"),
+        (["report", "--clip", "8x32x32"], "--clip means nothing without --figure"),
         ([*DRAW, "--weights", "nowhere.pt"], "nowhere.pt"),
         ([*DRAW, "--weights", "i3d-kinetics4000"], "i3d-kinetics400"),
         ([*DRAW, "--weights", "flat.pt"], "no kernel is longer than 1 in time"),
@@ -177,3 +186,45 @@ def test_a_runtime_that_is_not_there(tool: Tool, tmp_path: Path, arguments: list
     assert (code, out) == (2, "")
     assert part in err
     assert not (tmp_path / "reports").exists()
+
+
+LAYERS = ("report", "--figure", "layers", "--clip", "8x32x32")
+
+
+def test_layers_are_counted_once_and_then_drawn_from_records(tool: Tool, tmp_path: Path) -> None:
+    code, out, err = tool(*LAYERS, "--variant", "I3D(width=0.25)", "--variant", "S3D(width=0.25)", "--pdf")
+    assert (code, err) == (0, "")
+    written = {path.name for path in (tmp_path / "reports/local").iterdir()}
+    stem = "i3d-x0.25_s3d-x0.25_layers_8x32x32"
+    assert written == {f"{stem}.{kind}" for kind in ("png", "svg", "pdf", "md", "csv")}
+    assert "Mixed_5c" in out and f"{stem}.svg" in out
+    records = {path: path.read_bytes() for path in (tmp_path / "results/local/layers").iterdir()}
+    assert len(records) == 2
+    script = "import sys\nfrom tradeoff.cli import main\n"
+    script += f"try: main({[*LAYERS, '--json']!r})\n"
+    script += "except SystemExit as left: assert not left.code\nassert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, cwd=tmp_path)
+    ((name, document),) = json.loads(done.stdout).items()
+    assert sorted(name.removesuffix("_layers_8x32x32").split("_")) == ["i3d-x0.25", "s3d-x0.25"]
+    assert sum(row["macs"] for row in document["rows"] if row["network"] == "I3D x0.25") > 0
+    assert {path: path.read_bytes() for path in (tmp_path / "results/local/layers").iterdir()} == records
+    code, _, err = tool("report", "--figure", "layers")
+    assert code == 2 and "no layers on clips of 64x224x224, but on 8x32x32 (--clip): name a network" in err
+
+
+def test_a_figure_that_has_no_data_says_what_to_run(tool: Tool, tmp_path: Path) -> None:
+    record_latencies(tmp_path / "results/local", {("I2D", "eager"): 4.0})
+    for figure, part in {
+        "roofline": "none of the latencies in results folder results/local has a roofline",
+        "training": "results folder results/local has no training: run a sweep whose file has train",
+        "clip-length": "was measured at several lengths under one protocol (its clips have 8 frames): run sweeps",
+    }.items():
+        code, out, err = tool("report", "--figure", figure)
+        assert (code, out) == (2, "") and part in err and len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "reports").exists()
+
+
+def test_every_figure_of_the_table_can_be_drawn_by_its_module() -> None:
+    for figure in FIGURES.values():
+        assert callable(import_module(figure.module).draw)
+        assert set(figure.options) <= {"--sweep", "--runtime", "--weights", "--variant", "--clip"}

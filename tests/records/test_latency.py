@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tradeoff.records.latency import machine_drift
+from tradeoff.records.latency import machine_drift, timed_columns
 from tradeoff.records.store import Record
 
 
@@ -37,3 +38,21 @@ def test_precisions_are_pooled_and_not_mixed() -> None:
 def test_one_sitting_says_nothing_of_another() -> None:
     assert machine_drift([record(0, 90.0), record(25, 80.0)]) is None
     assert machine_drift([record(0, None), record(60, None)]) is None
+
+
+def test_the_roof_of_several_processes_is_their_geometric_mean() -> None:
+    def measured(gflops: float, copied: float, bound_ms: float) -> dict[str, Any]:
+        part = {"median_ms": 2.0, "low_ms": 1.0, "high_ms": 3.0, "steady": True}
+        standing = {"fraction": 0.5, "bound": "memory", "intensity": 8.0, "bound_ms": bound_ms}
+        return part | {"host": part, "video": {"ms": 2.0}, "first_pass_ms": 5.0, "prepare_s": 1.0, "error": 0.0} | {
+            "memory": {"peak_bytes": 100},
+            "roofline": standing,
+            "yardstick": {"gflops": gflops, "copy_gb_s": copied},
+        }  # fmt: skip
+
+    found = timed_columns([measured(100.0, 20.0, 1.0), measured(400.0, 45.0, 4.0)])
+    names = ("matrix_gflops", "copy_gb_s", "bound_ms", "intensity")
+    assert [found[name] for name in names] == pytest.approx([200, 30, 2, 8])
+    lost = measured(1.0, 1.0, 1.0) | {"roofline": {"unknown": "out of memory"}, "yardstick": {"unknown": "x"}}
+    assert [timed_columns([measured(100.0, 20.0, 1.0), lost])[name] for name in names] == pytest.approx([100, 20, 1, 8])
+    assert all(np.isnan(timed_columns([lost])[name]) for name in names)

@@ -82,6 +82,8 @@ def report(
 
     Example: tradeoff report --figure temporal-weights --weights i3d-kinetics400
 
+    Example: tradeoff report --figure roofline --sweep runtimes --runtime eager
+
     Example: tradeoff report --figure layers --variant I3D --variant S3D
 
     Example: tradeoff report --search grid --search random --search nsga2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,8 +43,13 @@ def find_layers(store: Store, clip: str, variants: Sequence[Mapping[str, Any]] =
     """The newest record of the layers of each network on clips of `clip`: of `variants` (their fields) those that there
     are, in their order, or of all."""
     ordered = sorted(store.records("layers"), key=lambda record: (str(record.made.get("at")), record.key))
-    found = {str(record.about["variant"]): record for record in ordered if record.about["clip"] == clip}
-    return [found[str(dict(each))] for each in variants if str(dict(each)) in found] if variants else [*found.values()]
+    found = {_identity(record.about["variant"]): record for record in ordered if record.about["clip"] == clip}
+    wanted = [_identity(each) for each in variants] or [*found]
+    return [found[each] for each in wanted if each in found]
+
+
+def _identity(variant: Mapping[str, Any]) -> str:
+    return json.dumps(variant, sort_keys=True)
 
 
 def report_layers(records: Sequence[Record], asked: Asked) -> dict[str, Drawing]:

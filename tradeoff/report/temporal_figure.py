@@ -109,12 +109,12 @@ def _draw_unit(axis: Axes, unit: str, layers: Sequence[Layer], limit: float) -> 
 
 
 def _draw_layer(axis: Axes, layer: Layer, shift: float, room: float) -> None:
-    size = 7 if room > 0.3 else 5  # four branches stand close together
+    angle = 0 if room > 0.3 else 90  # four branches stand close together
     for each in layer.offsets:
         _draw_offset(axis, each, layer, each.offset + shift, 0.82 * room)
         axis.annotate(
             f"{100 * each.energy:.0f}", (each.offset + shift, 1), xycoords=("data", "axes fraction"), xytext=(0, -2),
-            textcoords="offset points", fontsize=size, color=COLOURS[layer.branch], ha="center", va="top",
+            textcoords="offset points", fontsize=7, rotation=angle, color=COLOURS[layer.branch], ha="center", va="top",
         )  # fmt: skip
 
 
