@@ -129,7 +129,7 @@ def layers_figure(units: pd.DataFrame, title: str, notes: Sequence[str]) -> Figu
     most = int(units["network"].value_counts().max())
     figure, axes = canvas(
         3, title, notes, _legend(units), _PANEL, _ROW * most + _BETWEEN, margin=1.0, columns=len(KERNELS),
-        rows=len(networks), share_y=False, gap=0.07, heading=0.12,
+        rows=len(networks), share_y=False, gap=0.1, heading=0.12,
     )  # fmt: skip
     for place, network in enumerate(networks):
         _draw_network(axes[3 * place : 3 * place + 3], units[units["network"] == network], network)
