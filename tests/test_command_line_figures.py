@@ -178,6 +178,11 @@ def test_of_several_sweeps_those_that_have_the_runtime_are_reported(tool: Tool, 
             "'tensorrt' was not timed in results folder results/local: use eager, best",
         ),
         (["--runtime", "tensorrt", "--sweep", "mine"], "was not timed in sweep mine: use eager, best"),
+        (["--figure", "roofline", "--runtime", "tensorrt"], "'tensorrt' was not timed in results folder results/local"),
+        (
+            ["--figure", "roofline", "--runtime", "best"],
+            "--runtime best is for tables: name one for a figure, of eager",
+        ),
         (["--figure", "temporal-weights", "--runtime", "eager"], "--runtime means nothing with --figure"),
     ],
 )

@@ -21,7 +21,6 @@ from tradeoff.report.drawing import Asked, Drawing, load_rows, with_suffix, writ
 from tradeoff.report.figures import PANELS, Panel, cost_limits, legend_of, readable_ticks
 from tradeoff.report.labelling import write_at_ends
 from tradeoff.report.protocols import LATENCY, protocol_lines, protocol_names, split_protocols
-from tradeoff.report.settings import of_runtime, require_runtime, runtimes
 from tradeoff.report.tables import latency_cells, percent
 from tradeoff.report.training import line_style, names_of
 
@@ -35,9 +34,6 @@ def draw(asked: Asked) -> dict[str, Drawing]:
     """Write `<sweep or folder>_clip-length` as PNG, SVG, Markdown and CSV: a set for each protocol under which a
     variant was tested, or timed, at several lengths. Raises InputError where none was."""
     table = load_rows(asked)
-    if asked.runtime is not None:
-        require_runtime(runtimes(table), asked.runtime, asked.where)
-        table = of_runtime(table, asked.runtime)
     parts = by_length(with_steps(table, Store(records_folder(asked.results))))
     if not parts:
         lengths = ", ".join(f"{frames:g}" for frames in sorted(_frames(table).unique()))

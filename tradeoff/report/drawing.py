@@ -16,6 +16,7 @@ from tradeoff.errors import InputError
 from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_figure, write_file
 from tradeoff.report.protocols import slug
+from tradeoff.report.settings import BEST, of_runtime, require_runtime, runtimes
 from tradeoff.report.tables import markdown_table, rich_frame
 
 
@@ -74,11 +75,20 @@ def write_drawing(
 
 
 def load_rows(asked: Asked) -> pd.DataFrame:
-    """The joined table of what is asked about. Raises InputError where there is nothing."""
+    """The joined table of what is asked about, with the latencies of `asked.runtime` alone if there is one.
+
+    Raises InputError where there is nothing, and for a runtime that nothing was timed in.
+    """
     rows = load_table(records_folder(asked.results), asked.sweep).rows
     if rows.empty:
         raise InputError(f"{asked.where} has no rows: run the sweep first, or name another results folder")
-    return rows
+    if asked.runtime is None:
+        return rows
+    known = runtimes(rows)
+    require_runtime(known, asked.runtime, asked.where)
+    if asked.runtime == BEST:
+        raise InputError(f"--runtime best is for tables: name one for a figure, of {', '.join(known)}")
+    return of_runtime(rows, asked.runtime)
 
 
 def with_suffix(stem: str, title: str, suffix: str) -> tuple[str, str]:

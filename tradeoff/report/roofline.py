@@ -34,7 +34,7 @@ from tradeoff.report.protocols import (
     split_protocols,
     values,
 )
-from tradeoff.report.settings import NETWORK, of_runtime, place_in, present, require_runtime, runtimes
+from tradeoff.report.settings import NETWORK, place_in, present
 from tradeoff.report.tables import three_digits
 from tradeoff.setting_names import RUNTIMES
 
@@ -49,11 +49,7 @@ _PANEL = (6.2, 4.4)  # inches
 def draw(asked: Asked) -> dict[str, Drawing]:
     """Write `<sweep or folder>_roofline` as PNG, SVG, Markdown and CSV: a set for each roof, with all runtimes under
     it or `asked.runtime` alone. Raises InputError where no latency on record knows its roof."""
-    table = load_rows(asked)
-    if asked.runtime is not None:
-        require_runtime(runtimes(table), asked.runtime, asked.where)
-        table = of_runtime(table, asked.runtime)
-    roofs = under_roofs(table, asked.where)
+    roofs = under_roofs(load_rows(asked), asked.where)
     stem = f"{asked.name}_{asked.runtime}_roofline" if asked.runtime else f"{asked.name}_roofline"
     title = f"{asked.name}: roofline" + (f" of {asked.runtime}" if asked.runtime else "")
     drawings = {}
