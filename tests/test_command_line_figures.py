@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 
 from tradeoff import Variant, build
+from tradeoff.cli.figures import FIGURES
+from tradeoff.measure import layer_costs
 from tradeoff.records.keys import latency_key
 from tradeoff.records.store import Store
 from tradeoff.weights import checkpoints
@@ -89,7 +92,14 @@ def test_bare_weights_need_a_variant(tool: Tool, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["report", "--figure", "figure5"], "figure 'figure5' is unknown: use temporal-weights"),
+        (["report", "--figure", "figure5"], "figure 'figure5' is unknown: use temporal-weights, roofline, layers, "),
+        ([*DRAW, "--clip", "8x32x32"], "--clip means nothing with --figure temporal-weights: leave it out; the figure"),
+        ([*DRAW, "--weights", "mine.pt", "--variant", "I3D", "--variant", "S3D"], "--variant is given 2 times"),
+        (["report", "--figure", "layers"], "no layers: name a network to count, as in --variant S3D"),
+        (["report", "--figure", "layers", "--variant", "I4D"], "variant 'I4D' is unknown: did you mean"),
+        (["report", "--figure", "layers", "--variant", "I3D", "--clip", "16"], "clip '16' is not FRAMESxHEIGHTxWIDTH"),
+        (["report", "--figure", "roofline"], "results folder results/local does not exist: run tradeoff sweep first"),
+        (["report", "--clip", "8x32x32"], "--clip means nothing without --figure"),
         ([*DRAW, "--weights", "nowhere.pt"], "nowhere.pt"),
         ([*DRAW, "--weights", "i3d-kinetics4000"], "i3d-kinetics400"),
         ([*DRAW, "--weights", "flat.pt"], "no kernel is longer than 1 in time"),
@@ -168,6 +178,11 @@ def test_of_several_sweeps_those_that_have_the_runtime_are_reported(tool: Tool, 
             "'tensorrt' was not timed in results folder results/local: use eager, best",
         ),
         (["--runtime", "tensorrt", "--sweep", "mine"], "was not timed in sweep mine: use eager, best"),
+        (["--figure", "roofline", "--runtime", "tensorrt"], "'tensorrt' was not timed in results folder results/local"),
+        (
+            ["--figure", "roofline", "--runtime", "best"],
+            "--runtime best is for tables: name one for a figure, of eager",
+        ),
         (["--figure", "temporal-weights", "--runtime", "eager"], "--runtime means nothing with --figure"),
     ],
 )
@@ -195,3 +210,43 @@ def test_the_paper_beside_a_folder_that_has_nothing_yet(tool: Tool, tmp_path: Pa
     assert [(row["ours"], row["published"]) for row in counted][:1] == [(pytest.approx(12.063296), 12.06)]
     assert tool("report", "--paper", "--results", "absent")[0] == 2
     assert tool("report", "--paper", "--sweep", "any")[0] == 2
+LAYERS = ("report", "--figure", "layers", "--clip", "8x32x32")
+
+
+def test_layers_are_counted_once_and_then_drawn_from_records(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = tool(*LAYERS, "--variant", "I3D(width=0.25)", "--variant", "S3D(width=0.25)", "--pdf")
+    assert (code, err) == (0, "")
+    written = {path.name for path in (tmp_path / "reports/local").iterdir()}
+    stem = "i3d-x0.25_s3d-x0.25_layers_8x32x32"
+    assert written == {f"{stem}.{kind}" for kind in ("png", "svg", "pdf", "md", "csv")}
+    assert "Mixed_5c" in out and f"{stem}.svg" in out
+    records = {path: path.read_bytes() for path in (tmp_path / "results/local/layers").iterdir()}
+    assert len(records) == 2
+    monkeypatch.setattr(layer_costs, "record_layers", None)  # what is on record is not counted again
+    code, out, _ = tool(*LAYERS, "--json")
+    ((name, document),) = json.loads(out).items()
+    assert sorted(name.removesuffix("_layers_8x32x32").split("_")) == ["i3d-x0.25", "s3d-x0.25"]
+    assert sum(row["macs"] for row in document["rows"] if row["network"] == "I3D x0.25") > 0
+    assert {path: path.read_bytes() for path in (tmp_path / "results/local/layers").iterdir()} == records
+    code, _, err = tool("report", "--figure", "layers")
+    assert code == 2 and "no layers on clips of 64x224x224, but on 8x32x32 (--clip): name a network" in err
+
+
+def test_a_figure_that_has_no_data_says_what_to_run(tool: Tool, tmp_path: Path) -> None:
+    record_latencies(tmp_path / "results/local", {("I2D", "eager"): 4.0})
+    for figure, part in {
+        "roofline": "none of the latencies in results folder results/local has a roofline",
+        "training": "results folder results/local has no training: run a sweep whose file has train",
+        "clip-length": "was measured at several lengths under one protocol (its clips have 8 frames): run sweeps",
+    }.items():
+        code, out, err = tool("report", "--figure", figure)
+        assert (code, out) == (2, "") and part in err and len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "reports").exists()
+
+
+def test_every_figure_of_the_table_can_be_drawn_by_its_module() -> None:
+    for figure in FIGURES.values():
+        assert callable(import_module(figure.module).draw)
+        assert set(figure.options) <= {"--sweep", "--runtime", "--weights", "--variant", "--clip"}

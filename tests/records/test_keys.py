@@ -56,7 +56,7 @@ def test_defaults_stay_out() -> None:
 def test_weights_are_measured_beside_sweeps_not_by_them() -> None:
     """A sweep's manifest and `tradeoff sweep --only` know the first four kinds."""
     assert KINDS == ("cost", "training", "accuracy", "latency")
-    assert set(FOLDERS) == {*KINDS, "weights"}
+    assert set(FOLDERS) == {*KINDS, "weights", "layers"}
     key = weights_key("d", "temporal-weights/1")
     assert key.digest != weights_key("e", "temporal-weights/1").digest != weights_key("e", "temporal-weights/2").digest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,3 +47,19 @@ def test_a_replayed_graph_is_that_of_the_process_that_looked() -> None:
     looked = full | {"graph": {"median_ms": 2.5}}
     assert timed_columns([full, looked])["graph_ms"] == 2.5
     assert np.isnan(timed_columns([full, full | {"graph": {"failed": "a capture forbids it"}}])["graph_ms"])
+def test_the_roof_of_several_processes_is_their_geometric_mean() -> None:
+    def measured(gflops: float, copied: float, bound_ms: float) -> dict[str, Any]:
+        part = {"median_ms": 2.0, "low_ms": 1.0, "high_ms": 3.0, "steady": True}
+        standing = {"fraction": 0.5, "bound": "memory", "intensity": 8.0, "bound_ms": bound_ms}
+        return part | {"host": part, "video": {"ms": 2.0}, "first_pass_ms": 5.0, "prepare_s": 1.0, "error": 0.0} | {
+            "memory": {"peak_bytes": 100},
+            "roofline": standing,
+            "yardstick": {"gflops": gflops, "copy_gb_s": copied},
+        }  # fmt: skip
+
+    found = timed_columns([measured(100.0, 20.0, 1.0), measured(400.0, 45.0, 4.0)])
+    names = ("matrix_gflops", "copy_gb_s", "bound_ms", "intensity")
+    assert [found[name] for name in names] == pytest.approx([200, 30, 2, 8])
+    lost = measured(1.0, 1.0, 1.0) | {"roofline": {"unknown": "out of memory"}, "yardstick": {"unknown": "x"}}
+    assert [timed_columns([measured(100.0, 20.0, 1.0), lost])[name] for name in names] == pytest.approx([100, 20, 1, 8])
+    assert all(np.isnan(timed_columns([lost])[name]) for name in names)

@@ -68,7 +68,9 @@ def test_the_committed_records_keep_what_they_say(path: Path) -> None:
 def test_every_committed_record_loads() -> None:
     store = Store(REFERENCE)
     for kind in FOLDERS:
-        assert len(list(store.records(kind))) == len(list((REFERENCE / kind).glob("*.json"))) > 0
+        found = len(list(store.records(kind)))
+        assert found == len(list((REFERENCE / kind).glob("*.json")))
+        assert found or kind == "layers"  # counted where a figure asks for them
 
 
 def test_a_newer_file_is_refused_with_the_remedy(tmp_path: Path) -> None:

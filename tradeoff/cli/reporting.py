@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tradeoff.cli.app import app
+from tradeoff.cli.figures import FIGURES, draw, figures_in_words
 from tradeoff.cli.options import LOCAL_REPORTS, LOCAL_RESULTS, Json, Results
 from tradeoff.console import print_json, print_renderables
 from tradeoff.errors import InputError
 
 if TYPE_CHECKING:
-    from tradeoff.records.store import Record, Store
-    from tradeoff.report.paper import PaperReport
-    from tradeoff.report.run import Report, WeightsReport
-    from tradeoff.report.searches import SearchReport
-
-FIGURES = ("temporal-weights",)
-DEFAULT_WEIGHTS = "i3d-kinetics400"
+    from collections.abc import Mapping
 
 
 @app.command()
@@ -45,19 +40,28 @@ def report(
         str | None,
         typer.Option(
             metavar=f"[{'|'.join(FIGURES)}]",
-            help="Instead of sweeps, draw how trained weights are spread over time offsets (the paper's Fig. 5).",
+            help=f"Instead of sweeps' tables, draw one figure. {figures_in_words()}.",
         ),
     ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
-            help="With --figure: a known name or a checkpoint, measured where it is not on record; "
-            f"default: what is on record, else {DEFAULT_WEIGHTS}."
+            help="With --figure temporal-weights: a known name or a checkpoint, measured where it is not on record; "
+            "default: what is on record, else i3d-kinetics400."
         ),
     ] = None,
     variant: Annotated[
-        str | None, typer.Option(help="With --weights: the network that a file of bare weights is of.")
+        list[str] | None,
+        typer.Option(
+            "--variant",
+            help="With --figure layers: a network, counted where it is not on record; may be repeated. With --weights: "
+            "the network that a file of bare weights is of.",
+        ),
     ] = None,
+    clip: Annotated[
+        str | None, typer.Option(help="With --figure layers: FRAMESxHEIGHTxWIDTH; default: 64x224x224.")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write each figure as PDF too.")] = False,
     search: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,16 +69,10 @@ def report(
             help="Instead of sweeps, draw what this search reached in how many seconds of training; may be repeated.",
         ),
     ] = None,
-    paper: Annotated[
-        bool,
-        typer.Option(
-            "--paper", help="Instead of sweeps, the paper's Tables 1 to 6 and Figures 4 and 5 with ours beside."
-        ),
-    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder; or, with
-    --figure, one figure of trained weights; or, with --search, searches side by side.
+    --figure, one figure; or, with --search, searches side by side.
 
     Where a sweep timed several runtimes, precisions or layouts: all deployments, and the frontier over the fastest.
 
@@ -84,36 +82,28 @@ def report(
 
     Example: tradeoff report --figure temporal-weights --weights i3d-kinetics400
 
+    Example: tradeoff report --figure roofline --sweep runtimes --runtime eager
+
+    Example: tradeoff report --figure layers --variant I3D --variant S3D
+
     Example: tradeoff report --search grid --search random --search nsga2
-
-    Example: tradeoff report --paper --results results/reference
     """
-    written: dict[str, Report] | dict[str, WeightsReport] | dict[str, SearchReport] | dict[str, PaperReport]
-    sweeps: dict[str, object] = {
-        "--sweep": name,
-        "--pareto": pareto or None,
-        "--against": against,
-        "--runtime": runtime,
-    }
-    if paper:
-        others = {"--figure": figure, "--weights": weights, "--variant": variant, "--search": search or None}
-        _refuse("with --paper", sweeps | others)
-        from tradeoff.cli.report_paper import report_beside_the_paper
+    of_sweeps: dict[str, Any] = {"--sweep": name, "--runtime": runtime, "--pareto": pareto, "--against": against}
+    of_figures: dict[str, Any] = {"--weights": weights, "--variant": variant, "--clip": clip}
+    written: Mapping[str, Any]
+    with _formats(pdf):
+        if search:
+            _refuse("with --search", of_sweeps | {"--figure": figure} | of_figures)
+            from tradeoff.report.searches import report_searches
 
-        written = report_beside_the_paper(results, out)
-    elif search:
-        _refuse("with --search", sweeps | {"--figure": figure, "--weights": weights, "--variant": variant})
-        from tradeoff.report.searches import report_searches
+            written = {" ".join(search): report_searches(results, search, out)}
+        elif figure is None:
+            _refuse("without --figure", of_figures)
+            from tradeoff.report.run import report_sweeps
 
-        written = {" ".join(search): report_searches(results, search, out)}
-    elif figure is None:
-        _refuse("without --figure", {"--weights": weights, "--variant": variant})
-        from tradeoff.report.run import report_sweeps
-
-        written = report_sweeps(results, out, name, pareto=pareto, against=against, runtime=runtime)
-    else:
-        _refuse("with --figure", sweeps)
-        written = _draw_weights(figure, weights, variant, results, out)
+            written = report_sweeps(results, out, name, pareto=pareto, against=against, runtime=runtime)
+        else:
+            written = draw(figure, of_sweeps | of_figures, results, out)
     if as_json:
         print_json({each: found.as_record() for each, found in written.items()})
         return
@@ -121,39 +111,15 @@ def report(
         print_renderables(found.renderables())
 
 
-def _refuse(when: str, options: dict[str, object]) -> None:
+def _refuse(when: str, options: Mapping[str, Any]) -> None:
     for option, value in options.items():
-        if value is not None:
+        if value not in (None, False, []):
             raise InputError(f"{option} means nothing {when}: leave one of the two out")
 
 
-def _draw_weights(
-    figure: str, weights: str | None, variant: str | None, results: Path, out: Path
-) -> dict[str, WeightsReport]:
-    from tradeoff.records.store import Store, find_records
-    from tradeoff.report.run import report_weights
-    from tradeoff.report.temporal_weights import find_weights
+def _formats(pdf: bool) -> AbstractContextManager[None]:
+    if not pdf:
+        return nullcontext()
+    from tradeoff.report import also_pdf
 
-    if figure not in FIGURES:
-        raise InputError(f"figure {figure!r} is unknown: use {', '.join(FIGURES)}")
-    if variant is not None and weights is None:
-        raise InputError("--variant says which network the file in --weights is of: name that too")
-    store = Store(find_records(results) or results)
-    by_name = variant is None and not (weights and Path(weights).exists())
-    found = find_weights(store, weights) if by_name else []
-    return report_weights(found or [_measure(weights, variant, store)], store, out)
-
-
-def _measure(weights: str | None, variant: str | None, store: Store) -> Record:
-    """The record of weights, made if it is not there; torch is needed from here on."""
-    from tradeoff.measure.temporal_weights import record_temporal_weights
-    from tradeoff.variants import Variant
-    from tradeoff.weights.checkpoints import open_weights
-
-    if weights is None:
-        sys.stderr.write(f"no weights are on record in {store.root}: measuring {DEFAULT_WEIGHTS}\n")
-    named, wanted = weights or DEFAULT_WEIGHTS, Variant.parse(variant) if variant else None
-    opened = open_weights(named, wanted)
-    if wanted is not None and opened.variant != wanted:
-        raise InputError(f"weights {named} are of {opened.variant.name}, not of {variant}: leave --variant out")
-    return record_temporal_weights(opened, Path(named).name, store)
+    return also_pdf()

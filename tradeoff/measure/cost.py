@@ -19,10 +19,8 @@ from tradeoff.measure.conventions import EXECUTED, check_convention, recount
 from tradeoff.measure.layers import Layer, LayerCounter
 from tradeoff.measure.operators import MULTIPLY_ADDS
 from tradeoff.networks import build
+from tradeoff.records.keys import COUNTER as COUNTER
 from tradeoff.variants import Variant
-
-COUNTER = "tradeoff.operators/2"
-"""Names the way of counting; part of a cost's key. Change the number when a count changes."""
 
 FVCORE_MULTIPLY_ADDS = ("conv", "linear", "matmul", "mm", "addmm", "bmm", "einsum")
 _FILLS = frozenset(

@@ -32,6 +32,8 @@ class Layer:
     params: the learnable numbers that its operators are the first to read.
     weights: those without biases and norms: parameters of more than one axis.
     bytes_moved: what its operators read and write.
+    peak_bytes: the most bytes of tensors alive at once while its operators compute: the clip and what is computed from
+        it, wherever it waits, and not the weights.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Layer:
     params: int
     weights: int
     bytes_moved: int
+    peak_bytes: int = 0
 
     @property
     def macs(self) -> int:
@@ -65,6 +68,7 @@ class _Row:
     params: int = 0
     weights: int = 0
     bytes_moved: int = 0
+    peak_bytes: int = 0
 
     def add(self, entry: Entry, args: Any, result: Any) -> None:
         self.output = next((tuple(tensor.shape) for tensor in _tensors([result])), self.output)
@@ -156,6 +160,8 @@ class LayerCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for _, storage in made:
             if storage._cdata not in known and storage._cdata not in self._live:
                 self._hold(storage)
+        if entry.moves:
+            row.peak_bytes = max(row.peak_bytes, sum(self._live.values()))
 
     def _hold(self, storage: torch.UntypedStorage) -> None:
         """Memory that an operator took, until it is freed."""

@@ -13,11 +13,14 @@ from typing import Any, Literal
 
 from tradeoff.digest import digest
 
-Kind = Literal["cost", "training", "accuracy", "latency", "weights"]
+Kind = Literal["cost", "training", "accuracy", "latency", "weights", "layers"]
 KINDS: tuple[Kind, ...] = ("cost", "training", "accuracy", "latency")
 """What a sweep consists of."""
-FOLDERS: tuple[Kind, ...] = (*KINDS, "weights")
-"""What a results folder holds: what sweeps measure, and what was measured of trained weights alone."""
+FOLDERS: tuple[Kind, ...] = (*KINDS, "weights", "layers")
+"""What a results folder holds: what sweeps measure, and what was measured for a figure alone: of trained weights, and
+of the layers of a network."""
+COUNTER = "tradeoff.operators/2"
+"""Names the way of counting; part of the key of a cost and of layers. Change the number when a count changes."""
 TEMPORAL_WEIGHTS = "temporal-weights/1"
 """The method of a `weights` record: measure/ writes it, report/ draws it, and neither may import the other."""
 Fields = Mapping[str, Any]
@@ -37,6 +40,10 @@ class Key:
 
 def cost_key(variant: Fields, clip: str, counter: str) -> Key:
     return Key("cost", {"variant": variant, "clip": clip, "counter": counter})
+
+
+def layers_key(variant: Fields, clip: str, counter: str) -> Key:
+    return Key("layers", {"variant": variant, "clip": clip, "counter": counter})
 
 
 def training_key(

@@ -88,6 +88,19 @@ def _full_columns(timed: Sequence[Measured], drift: Component | None) -> dict[st
         "output_error": max(each["error"] for each in timed),
         **_matrix_fraction([each["fraction"] for each in standing]),
         "bound": standing[0]["bound"] if standing else np.nan,
+        **_roof(timed),
+    }
+
+
+_ROOF = {"intensity": "intensity", "bound_ms": "bound_ms", "matrix_gflops": "gflops", "copy_gb_s": "copy_gb_s"}
+
+
+def _roof(timed: Sequence[Measured]) -> dict[str, float]:
+    """What the machine allows, and what the network asks of it: the mean over the processes that know all of it."""
+    parts = [{**each["roofline"], **each.get("yardstick", {})} for each in timed]
+    known = [part for part in parts if part.keys() >= {*_ROOF.values()}]
+    return {
+        column: geometric_mean([part[name] for part in known]) if known else np.nan for column, name in _ROOF.items()
     }
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tradeoff.errors import InputError
 from tradeoff.records.accuracy import Accuracy, add_intervals
-from tradeoff.records.keys import KINDS
+from tradeoff.records.keys import KINDS, Kind
 from tradeoff.records.latency import machine_drift, timed_columns
 from tradeoff.records.published import Facts, facts_of
 from tradeoff.records.statistics import Component
@@ -64,6 +64,7 @@ COLUMNS = (
     *("host_ms", "host_low_ms", "host_high_ms", "graph_ms", "views", "video_ms", "first_pass_ms", "prepare_s"),
     *("clips_per_second", "throughput_batch", "peak_memory_bytes", "output_error"),
     *("matrix_fraction", "matrix_fraction_low", "matrix_fraction_high", "bound"),
+    *("intensity", "bound_ms", "matrix_gflops", "copy_gb_s"),
 )
 """Accuracies are fractions, costs counts of one clip, latencies milliseconds a batch; what is not measured is NaN.
 
@@ -74,6 +75,9 @@ process took on a GPU for a pass captured as a CUDA graph, without launches from
 `prepare_s` are the largest over processes: a later one may find what an earlier one compiled. `output_error` is how
 far the output is from eager float32's, `matrix_fraction` how near the latency is to the multiply-adds at the rate of a
 matrix product, and `bound` what limits the network on this machine, `compute` or `memory`.
+`intensity` is the network's operations a byte (two for each multiply-add), `bound_ms` the least that its layers take
+one by one at `matrix_gflops`, the rate of a matrix product, and `copy_gb_s`, of copying memory, which the same
+processes measured.
 
 `units` is empty, `gating` false and `width` NaN for what has no such thing: networks that are not the paper's family's.
 `top1` and `top5` are of whole videos, their views averaged; `view_top1` is of single views, where there are several.
@@ -165,6 +169,16 @@ def _sweep_keys(store: Store, sweeps: Sweeps, sweep: str) -> set[str]:
         known = ", ".join(sweeps) or "no sweep yet"
         raise InputError(f"sweep {sweep!r} was not run into {store.root}: it holds {known}")
     return {key for keys in sweeps[sweep]["keys"].values() for key in keys}
+
+
+def sweep_keys(store: Store, sweep: str, kind: Kind) -> list[str]:
+    """The keys of one kind that a sweep consists of, in the order of its file; measured or not.
+
+    Raises InputError for a sweep that was not run into the folder.
+    """
+    sweeps = store.sweeps()
+    _sweep_keys(store, sweeps, sweep)
+    return list(sweeps[sweep]["keys"].get(kind, []))
 
 
 def _order(sweeps: Sweeps, sweep: str | None) -> dict[str, int]:

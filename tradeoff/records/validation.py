@@ -119,6 +119,17 @@ class _WeightsMeasured(_Part):
     layers: list[Fields] = Field(min_length=1)
 
 
+class _Layer(_Part):
+    unit: str
+    macs: Count
+    weights: Count
+    peak_bytes: Count
+
+
+class _LayersMeasured(_Part):
+    layers: list[_Layer] = Field(min_length=1)
+
+
 class _About(_Part):
     """Of weights alone, which have seen no clip."""
 
@@ -174,7 +185,7 @@ class _Whole(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     schema_: int = Field(alias="schema")
-    kind: Literal["cost", "training", "accuracy", "latency", "weights"]
+    kind: Kind
     key: Digest
     depends_on: Fields
     measured: Fields
@@ -189,6 +200,7 @@ _PARTS: Mapping[Kind, tuple[type[_Part], type[_Part], type[_About]]] = {
     "accuracy": (_AccuracyDependsOn, _AccuracyMeasured, _AboutAccuracy),
     "latency": (_LatencyDependsOn, _LatencyMeasured, _AboutClips),
     "weights": (_WeightsDependsOn, _WeightsMeasured, _About),
+    "layers": (_CostDependsOn, _LayersMeasured, _AboutClips),
 }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,13 @@ from tradeoff.report.tables import csv as csv_table
 
 __all__ = ["write_report"]
 
-_SVG: Any = {"svg.fonttype": "none", "svg.hashsalt": "tradeoff"}  # text stays text, and the same picture the same bytes
+# Text stays text, and the same picture the same bytes.
+_VECTOR: Any = {"svg.fonttype": "none", "svg.hashsalt": "tradeoff", "pdf.fonttype": 42}
+_METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 
 def write_report(
@@ -175,13 +183,26 @@ def _differences_section(heading: str, found: list[Difference]) -> list[str]:
     return [f"## {heading}\n", markdown_table(differences_table(found)), f"{DIFFERENCE_NOTE}\n"]
 
 
+_PDF: ContextVar[bool] = ContextVar("pdf", default=False)
+
+
+@contextmanager
+def also_pdf() -> Iterator[None]:
+    """Every figure that is written meanwhile is there as PDF too, which LaTeX takes as it is."""
+    before = _PDF.set(True)
+    try:
+        yield
+    finally:
+        _PDF.reset(before)
+
+
 def write_figure(figure: Figure, out: Path, stem: str) -> list[Path]:
     """PNG and SVG without a date or a version in them, so that the same table writes the same bytes."""
     paths = []
-    metadata: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+    metadata = {kind: fields for kind, fields in _METADATA.items() if kind != "pdf" or _PDF.get()}
     for kind, fields in metadata.items():
         buffer = io.BytesIO()
-        with mpl.rc_context(_SVG):
+        with mpl.rc_context(_VECTOR):
             figure.savefig(buffer, format=kind, dpi="figure", metadata=fields)
         paths.append(write_file(out / f"{stem}.{kind}", buffer.getvalue()))
     return paths

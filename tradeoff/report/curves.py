@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -18,10 +18,10 @@ COLOURS: dict[Kind, str] = {
     "flat": "#3B3B3B",
     "full": "#0068A8",
     "separable": "#CF5A00",
-    "mixed": "#7A4B94",
-    "other": "#00735C",
+    "mixed": "#6B1FB3",
+    "other": "#6E7F5E",
 }
-"""The paper's blue and orange, in shades that colour-blind readers tell apart (after Okabe & Ito) and text can have."""
+"""The paper's blue and orange, and beside them shades that colour-blind readers tell apart and text can have."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,20 @@ def kind_of(units: str) -> Kind:
     if has_full and has_separable:
         return "mixed"
     return "full" if has_full else "separable" if has_separable else "flat"
+
+
+def marker(units: str, gated: bool) -> dict[str, Any]:
+    """Filled for a network that is 3D at the top, open for one that is 3D at the bottom, a diamond if gated; a square
+    for one of another family."""
+    colour = COLOURS[kind_of(units)]
+    heavy = {curve.heavy for curve in curves_of(units)}
+    return {
+        "marker": "D" if gated else "o" if units else "s",
+        "markersize": 5.6 if gated else 6.2,
+        "markerfacecolor": "white" if heavy == {"Bottom"} else colour,
+        "markeredgecolor": colour,
+        "markeredgewidth": 1.4,
+    }
 
 
 def joined(table: pd.DataFrame) -> Iterator[tuple[Curve, pd.DataFrame]]:

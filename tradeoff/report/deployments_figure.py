@@ -36,7 +36,7 @@ COLOURS = {
 }
 """After Okabe & Ito, as in the other figures; each lane is named too, so that no colour has to be told from another."""
 LINK_ID, TURN_ID = "link", "turn"  # the gids of links, and of those where two variants change places
-_OTHER = "#7A4B94"
+_OTHER = "#6B1FB3"
 _MARKERS = {"float32": "o", "tf32": "s", "bf16": "o", "fp16": "D"}
 _LANE, _GAP = 0.2, 0.3  # inches
 _WIDTH, _EDGE = 10.2, 0.72  # of the sheet, and where its texts begin

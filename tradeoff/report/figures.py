@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from tradeoff.errors import InputError
-from tradeoff.report.canvas import DPI, INK, LABEL_ID, accuracy_limits, canvas
-from tradeoff.report.curves import COLOURS, curves_of, joined, kind_of
+from tradeoff.report.canvas import INK, LABEL_ID, accuracy_limits, canvas
+from tradeoff.report.curves import COLOURS, curves_of, joined, kind_of, marker
 from tradeoff.report.frontier import frontier
-from tradeoff.report.labels import place, wrapped
+from tradeoff.report.labelling import FRONTIER_ID, write_beside
+from tradeoff.report.labels import wrapped
 from tradeoff.report.protocols import SETTINGS
 from tradeoff.variants import UNITS
 
 Floats = NDArray[np.float64]
 
 FRONTIER = "#E3D9A6"
-_FRONTIER_ID = "frontier"
 _MOST_NAMED = 60  # points above which only those on the frontier have a name and an interval
 _MOST_SETTINGS = 8  # points above which a second line at each is no longer legible
 
@@ -63,7 +61,7 @@ def pareto_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> F
     notes = [*protocol, *(note for note in missing if note not in protocol)]
     if len(shown) > _MOST_NAMED:
         notes.append(f"Of {len(shown)} points only those on a frontier have a name and intervals here.")
-    figure, axes = canvas(len(panels), title, notes, _legend(shown))
+    figure, axes = canvas(len(panels), title, notes, [*legend_of(shown), _frontier_handle()])
     for axis, panel in zip(axes, panels, strict=True):
         _draw_panel(axis, panel, shown[shown[panel.column].notna()])
     axes[0].set_ylabel("Top-1 accuracy (%)")
@@ -76,7 +74,7 @@ def pareto_figure(table: pd.DataFrame, title: str, protocol: Sequence[str]) -> F
 def _draw_panel(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     x, y = _positions(panel, rows)
     axis.set_xscale("log")
-    axis.set_xlim(*_cost_limits(panel, rows))
+    axis.set_xlim(*cost_limits(x))
     readable_ticks(axis)
     axis.set_xlabel(panel.title, fontsize=9.5)
     on = frontier(x, y)
@@ -94,7 +92,7 @@ def _draw_panel(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
 
 def _draw_crowd(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     """Points too many to tell apart: small and faint, those of a kind at once."""
-    styles = [_marker(units, gated) for units, gated in zip(rows["units"], rows["gating"], strict=True)]
+    styles = [marker(units, gated) for units, gated in zip(rows["units"], rows["gating"], strict=True)]
     kinds = pd.Series([str(style) for style in styles], index=rows.index, dtype=object)
     for style in {str(style): style for style in styles}.values():
         x, y = _positions(panel, rows[kinds == str(style)])
@@ -106,25 +104,25 @@ def _positions(panel: Panel, rows: pd.DataFrame) -> tuple[Floats, Floats]:
     return rows[panel.column].to_numpy(dtype=float) / panel.unit, 100 * rows["top1"].to_numpy(dtype=float)
 
 
-def _cost_limits(panel: Panel, rows: pd.DataFrame) -> tuple[float, float]:
+def cost_limits(costs: Floats) -> tuple[float, float]:
     """From the points alone: the interval of two processes can span decades, and may run off the axes."""
-    costs, _ = _positions(panel, rows)
     low, high = float(costs.min()), float(costs.max())
     margin = max(1.12, (high / low) ** 0.09)
     return low / margin, high * margin
 
 
-def readable_ticks(axis: Axes) -> None:
+def readable_ticks(axis: Axes, along: Literal["x", "y"] = "x") -> None:
     """Round numbers at an even pace on a logarithmic axis, whether it spans a tenth or three decades."""
-    low, high = axis.get_xlim()
+    low, high = axis.get_xlim() if along == "x" else axis.get_ylim()
+    ruler = axis.xaxis if along == "x" else axis.yaxis
     if high / low < 5:
         ticks = np.asarray(MaxNLocator(nbins=9, steps=[1, 2, 5, 10]).tick_values(low, high))
     else:
         decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
         ticks = np.outer(decades, (1, 2, 5) if high / low < 200 else (1,)).ravel()
-    axis.xaxis.set_major_locator(FixedLocator(ticks[(ticks >= low) & (ticks <= high)].tolist()))
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
+    ruler.set_major_locator(FixedLocator(ticks[(ticks >= low) & (ticks <= high)].tolist()))
+    ruler.set_minor_locator(NullLocator())
+    ruler.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
 
 
 def _draw_frontier(axis: Axes, x: Floats, y: Floats) -> None:
@@ -134,7 +132,7 @@ def _draw_frontier(axis: Axes, x: Floats, y: Floats) -> None:
     costs = np.repeat(np.r_[x, axis.get_xlim()[1]], 2)[:-1]
     axis.plot(
         costs, np.r_[-100, np.repeat(y, 2)],
-        color=FRONTIER, linewidth=6, solid_joinstyle="round", zorder=1, gid=_FRONTIER_ID,
+        color=FRONTIER, linewidth=6, solid_joinstyle="round", zorder=1, gid=FRONTIER_ID,
     )  # fmt: skip
 
 
@@ -146,34 +144,20 @@ def _draw_point(axis: Axes, panel: Panel, row: Any, on_frontier: bool) -> None:
         axis.vlines(x, 100 * row.top1_low, 100 * row.top1_high, **whisker)
     if panel.column == "latency_ms" and pd.notna(row.latency_low_ms):
         axis.hlines(y, row.latency_low_ms, row.latency_high_ms, **whisker)
-    axis.plot([x], [y], linestyle="none", zorder=5 if on_frontier else 4, **_marker(row.units, row.gating))
+    axis.plot([x], [y], linestyle="none", zorder=5 if on_frontier else 4, **marker(row.units, row.gating))
     if on_frontier:
         axis.plot([x], [y], "o", markersize=10.5, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.9)
 
 
-def _marker(units: str, gated: bool) -> dict[str, Any]:
-    """Filled for a network that is 3D at the top, open for one that is 3D at the bottom, a diamond if gated; a square
-    for one of another family."""
-    colour = COLOURS[kind_of(units)]
-    heavy = {curve.heavy for curve in curves_of(units)}
-    return {
-        "marker": "D" if gated else "o" if units else "s",
-        "markersize": 5.6 if gated else 6.2,
-        "markerfacecolor": "white" if heavy == {"Bottom"} else colour,
-        "markeredgecolor": colour,
-        "markeredgewidth": 1.4,
-    }
-
-
-def _legend(table: pd.DataFrame) -> list[Line2D]:
-    """Handles for the curves and kinds of point that this table has."""
+def legend_of(table: pd.DataFrame, *, curves: bool = True) -> list[Line2D]:
+    """Handles for the curves and kinds of point that this table has; without `curves`, where none are drawn."""
     handles = []
-    names = {(curve.heavy, curve.model): curve for curve, _ in joined(table)}
+    names = {(curve.heavy, curve.model): curve for curve, _ in (joined(table) if curves else ())}
     for (heavy, model), curve in names.items():
         units = "highest" if heavy == "Top" else "lowest"
         handles.append(
             Line2D([], [], linestyle="-" if heavy == "Top" else ":", color=COLOURS[curve.kind], linewidth=1.5,
-                   label=f"{heavy}-heavy {model}: K {units} units 3D", **_marker(_example(heavy, curve.letter), False))
+                   label=f"{heavy}-heavy {model}: K {units} units 3D", **marker(_example(heavy, curve.letter), False))
         )  # fmt: skip
     drawn = {curve.kind for curve in names.values()}
     for kind, label in {
@@ -183,15 +167,19 @@ def _legend(table: pd.DataFrame) -> list[Line2D]:
     }.items():
         if kind not in drawn and any(kind_of(units) == kind for units in table.units):
             example = {"full": "3" * 11, "separable": "s" * 11, "mixed": "3" + "s" * 10}[kind]
-            handles.append(Line2D([], [], linestyle="none", label=label, **_marker(example, False)))
+            handles.append(Line2D([], [], linestyle="none", label=label, **marker(example, False)))
     if not drawn and any(kind_of(units) == "flat" for units in table.units):
-        handles.append(Line2D([], [], linestyle="none", label="2D", **_marker("2" * 11, False)))
+        handles.append(Line2D([], [], linestyle="none", label="2D", **marker("2" * 11, False)))
+    if not curves and any({curve.heavy for curve in curves_of(units)} == {"Bottom"} for units in table.units):
+        handles.append(Line2D([], [], linestyle="none", label="open: 3D at the bottom", **marker(_OPEN, False)))
     if table.gating.astype(bool).any():
-        handles.append(Line2D([], [], linestyle="none", label="gated", **(_marker("2" * 11, True))))
+        handles.append(Line2D([], [], linestyle="none", label="gated", **(marker("2" * 11, True))))
     if any(kind_of(units) == "other" for units in table.units):
-        handles.append(Line2D([], [], linestyle="none", label="other families", **_marker("", False)))
-    handles.append(_frontier_handle())
+        handles.append(Line2D([], [], linestyle="none", label="other families", **marker("", False)))
     return handles
+
+
+_OPEN = "3" + "2" * (len(UNITS) - 1)
 
 
 def _frontier_handle() -> Line2D:
@@ -230,14 +218,8 @@ def _label_points(axis: Axes, panel: Panel, rows: pd.DataFrame) -> None:
                   parse_math=False)
         for name, units in zip(np.array(_names_in(panel, rows))[named], rows.units[named], strict=True)
     ]  # fmt: skip
-    points = axis.transData.transform(np.c_[x, y])
-    anchors, crowd = points[named], points[~named]
-    ink, weights = _ink(axis, anchors)
-    ink, weights = np.concatenate([ink, crowd]), np.r_[weights, np.full(len(crowd), 20.0)]
-    gap = 6.5 * DPI / 72
-    boxes = place(anchors, _sizes(texts), ink, weights, _bounds(axis), gap)
-    for text, anchor, box in zip(texts, anchors, boxes, strict=True):
-        _move(axis, text, anchor, box, gap)
+    spots = np.c_[x, y]
+    write_beside(axis, texts, spots[named], spots[~named])
 
 
 def _names_in(panel: Panel, rows: pd.DataFrame) -> list[str]:
@@ -247,63 +229,3 @@ def _names_in(panel: Panel, rows: pd.DataFrame) -> list[str]:
         return names
     settings = rows[["runtime", "precision"]].astype(str).agg(" ".join, axis=1)
     return [f"{name}\n{setting}" for name, setting in zip(names, settings, strict=True)]
-
-
-def _sizes(texts: Iterable[Text]) -> Floats:
-    boxes = [text.get_window_extent() for text in texts]
-    return np.array([(box.width, box.height) for box in boxes]).reshape(-1, 2)
-
-
-def _bounds(axis: Axes) -> tuple[float, float, float, float]:
-    box = axis.get_window_extent()
-    return box.x0 + 3, box.y0 + 3, box.x1 - 1, box.y1 - 1
-
-
-def _ink(axis: Axes, anchors: Floats) -> tuple[Floats, Floats]:
-    """What labels should stay clear of, as weighted points in pixels: markers most, then curves, then error bars."""
-    points, weights = [anchors], [np.full(len(anchors), 400.0)]
-    ring = (
-        4.5
-        * DPI
-        / 72
-        * np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7)])
-    )
-    points.append((anchors[:, None] + ring).reshape(-1, 2))
-    weights.append(np.full(len(points[-1]), 120.0))
-    for path, weight in _strokes(axis):
-        points.append(_dotted(path))
-        weights.append(np.full(len(points[-1]), weight))
-    return np.concatenate(points), np.concatenate(weights)
-
-
-def _strokes(axis: Axes) -> Iterator[tuple[Floats, float]]:
-    """Every curve and error bar on the axes as corners in pixels, with the cost of covering a dot of it."""
-    for line in axis.get_lines():
-        corners = axis.transData.transform(line.get_xydata())
-        if len(corners) > 1 and line.get_linestyle() != "None":
-            yield corners, 1.5 if line.get_gid() == _FRONTIER_ID else 4.0
-    for bars in axis.collections:
-        for path in bars.get_paths():
-            yield axis.transData.transform(path.vertices), 1.2
-
-
-def _dotted(corners: Floats, every: float = 4.0) -> Floats:
-    """Points along a polyline, at most `every` pixels apart."""
-    pieces = [
-        start + np.linspace(0, 1, max(2, int(np.hypot(*(end - start)) / every)))[:, None] * (end - start)
-        for start, end in pairwise(corners)
-    ]
-    return np.concatenate(pieces)
-
-
-def _move(axis: Axes, text: Text, anchor: Floats, box: Floats, gap: float) -> None:
-    """Centres the text in its box, with a thin line to its point where the two are not plainly neighbours."""
-    centre = (box[:2] + box[2:]) / 2
-    now = text.get_window_extent()
-    shift = centre - np.array([(now.x0 + now.x1) / 2, (now.y0 + now.y1) / 2])
-    start = axis.transData.transform(text.get_position())
-    text.set_position(tuple(axis.transData.inverted().transform(start + shift)))
-    nearest = np.clip(anchor, box[:2], box[2:])
-    if np.hypot(*(nearest - anchor)) > 1.8 * gap:
-        ends = axis.transData.inverted().transform([anchor, nearest])
-        axis.plot(ends[:, 0], ends[:, 1], color=text.get_color(), linewidth=0.6, alpha=0.7, zorder=2.5)

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 Floats = NDArray[np.float64]
 
@@ -60,6 +61,18 @@ def place(
         if (before == chosen).all():
             break
     return np.asarray(boxes[np.arange(len(boxes)), chosen])
+
+
+def spread_out(wanted: Floats, sizes: Floats, low: float, high: float) -> Floats:
+    """Heights (n,) for labels of `sizes` (n,), as near to those `wanted` as leaves none on another, from `low` to
+    `high` as far as there is room: the least squared displacement, in the order of the heights wanted."""
+    order = np.argsort(wanted, kind="stable")
+    tall = sizes[order] + PADDING
+    middles = np.cumsum(tall) - tall / 2  # of labels that stand on each other from 0 up
+    starts = isotonic_regression(wanted[order] - middles).x
+    heights = np.empty(len(wanted))
+    heights[order] = np.clip(starts, low, max(low, high - tall.sum())) + middles
+    return heights
 
 
 def _candidates(anchors: Floats, sizes: Floats, radii: Floats) -> tuple[Floats, Floats]:

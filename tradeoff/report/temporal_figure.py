@@ -17,7 +17,7 @@ from tradeoff.report.canvas import DPI, INK, NOTE
 from tradeoff.report.temporal_weights import HIGH, LOW, NEAR_ZERO, SPREAD, Layer, Offset, Spread, Verdict, unit_name
 from tradeoff.variants import UNITS
 
-COLOURS: dict[int | None, str] = {None: "#4A5568", 0: "#8A6D1D", 1: "#00796B", 2: "#A8457A", 3: "#5B6BB5"}
+COLOURS: dict[int | None, str] = {None: "#2F3640", 0: "#A97C00", 1: "#2E8C7A", 2: "#8E1D5F", 3: "#5B6BD5"}
 """By branch; other colours than the curves' of the Pareto figures, where they stand for kinds of convolution."""
 
 DRAWN = (
@@ -109,12 +109,12 @@ def _draw_unit(axis: Axes, unit: str, layers: Sequence[Layer], limit: float) -> 
 
 
 def _draw_layer(axis: Axes, layer: Layer, shift: float, room: float) -> None:
-    size = 7 if room > 0.3 else 5  # four branches stand close together
+    angle = 0 if room > 0.3 else 90  # four branches stand close together
     for each in layer.offsets:
         _draw_offset(axis, each, layer, each.offset + shift, 0.82 * room)
         axis.annotate(
             f"{100 * each.energy:.0f}", (each.offset + shift, 1), xycoords=("data", "axes fraction"), xytext=(0, -2),
-            textcoords="offset points", fontsize=size, color=COLOURS[layer.branch], ha="center", va="top",
+            textcoords="offset points", fontsize=7, rotation=angle, color=COLOURS[layer.branch], ha="center", va="top",
         )  # fmt: skip
 
 
