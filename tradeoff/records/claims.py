@@ -7,7 +7,7 @@ Each comparison says in which span an effect lies: a difference in top-1 in poin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -18,12 +18,9 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    TypeAdapter,
-    ValidationError,
     model_validator,
 )
 
-from tradeoff.errors import InputError
 from tradeoff.setting_names import Layout, Precision, Runtime
 from tradeoff.variants import Variant, curve_names
 
@@ -247,7 +244,7 @@ class Frontier(Timed):
     predicates = ("above",)
 
     frontier: Family
-    above: Family | None = None
+    above: Family
     at_equal: Cost
     order: Literal["normal", "reversed"] = "normal"
 
@@ -305,38 +302,3 @@ class All(BaseModel):
 
 
 Claim = Annotated[_Accuracy | _Costs | _Frontier | Annotated[All, Tag("All")], _WHICH]
-_CLAIM: TypeAdapter[Accuracy | Costs | Frontier | All] = TypeAdapter(Claim)
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network that a claim names: its canonical name and width; None where it has none or its weights decide."""
-
-    name: str
-    width: float | None
-
-
-@dataclass(frozen=True)
-class Stated:
-    """A claim with the networks that it names, by what it calls them."""
-
-    claim: Accuracy | Costs | Frontier | All
-    networks: Mapping[str, Network]
-
-    def as_record(self) -> dict[str, Any]:
-        """What a sweep's entry in a results folder holds."""
-        networks = {name: [each.name, each.width] for name, each in self.networks.items()}
-        return self.claim.model_dump(mode="json", exclude_unset=True) | {"networks": networks}
-
-
-def claims_of(records: Iterable[Mapping[str, Any]], where: str) -> Sequence[Stated]:
-    """The claims in a sweep's entry. Raises InputError, which names `where` they are, for what is none."""
-    found = []
-    for each in records:
-        try:
-            networks = {name: Network(*network) for name, network in each["networks"].items()}
-            claim = _CLAIM.validate_python({key: value for key, value in each.items() if key != "networks"})
-        except (ValidationError, InputError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{where} holds a claim that is none of this version's: run the sweep again") from error
-        found.append(Stated(claim, networks))
-    return found

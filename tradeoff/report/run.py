@@ -17,6 +17,7 @@ from tradeoff.records.store import Record, Store
 from tradeoff.records.table import Table as Joined
 from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_figure, write_file, write_report
+from tradeoff.report.claims_table import Claims, report_claims
 from tradeoff.report.deployments import deployments_tables
 from tradeoff.report.protocols import slug
 from tradeoff.report.settings import BEST, choose, place_in, require_runtime, runtimes
@@ -48,14 +49,17 @@ class Report:
     paths: list[Path]
     note: str = ""
     failed: Sequence[Attempt] = ()
+    claims: Claims | None = None
 
     def as_record(self) -> dict[str, Any]:
         failed = [each.as_record() for each in self.failed]
-        return {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths], "failed": failed}
+        found = {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths], "failed": failed}
+        return found | ({"claims": self.claims.as_record()["claims"]} if self.claims else {})
 
     def renderables(self) -> list[RenderableType]:
         failed, note = (each.sentence for each in self.failed), [self.note] if self.note else []
-        return [*self.tables, *failed, *(f"wrote {path}" for path in self.paths), *note]
+        claims = self.claims.tables if self.claims else []
+        return [*self.tables, *claims, *failed, *(f"wrote {path}" for path in self.paths), *note]
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,10 @@ def report_sweeps(
             runtime=runtime,
             failed=[each.sentence for each in failed],
         )
+        claims = report_claims(Store(folder), sweep, table, out)
         shown, note = sweep_tables(table.rows, sweep, runtime)
-        reports[sweep] = Report(_rows_of(table.rows, runtime, sweep), shown, paths, note, failed)
+        rows = _rows_of(table.rows, runtime, sweep)
+        reports[sweep] = Report(rows, shown, [*paths, *claims.paths], note, failed, claims)
     return reports
 
 

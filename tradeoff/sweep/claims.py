@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tradeoff.errors import InputError
-from tradeoff.records.claims import Accuracy, Frontier, Network, Part, Stated, Timed, side
+from tradeoff.records.claims import Accuracy, Frontier, Part, Timed, side
+from tradeoff.records.stated import Network, Stated
 from tradeoff.setting_names import Runtime
 from tradeoff.variants import Variant, notation
 
