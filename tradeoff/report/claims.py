@@ -131,8 +131,9 @@ def _difference(table: Table, part: Accuracy, networks: Mapping[str, Network]) -
         raise NotMeasured(f"{part.subject} and {part.base} were tested on different clips")
     same = len({networks[name] for name in part.names}) == 1 and a.shape == b.shape
     found = paired_difference(a, b, groups, same_trainings=same)
-    how = f"{found.method}; {_counts((len(a), len(b)), 'seed')}, {a.shape[1]} clips"
-    return Effect(_scaled(found, 100), how, seeds=min(len(a), len(b)))
+    seeds = min(len(a), len(b))
+    count = "" if seeds == 1 else f"{_counts((len(a), len(b)), 'seed')}, "  # of one the method speaks
+    return Effect(_scaled(found, 100), f"{found.method}; {count}{a.shape[1]} clips", seeds=seeds)
 
 
 def _counted(table: Table, part: Costs, networks: Mapping[str, Network]) -> Effect:
@@ -175,8 +176,10 @@ def _gain(table: Table, part: Frontier) -> Effect:
     if timed:
         require_processes(group)
     found = gain_interval(draw(group, table.correct, part.column), left, right)
+    costs = [_costs(group.loc[own, part.column], part.column) for own in (left, right)]
+    networks = f"{left.sum()} networks {costs[0]}, {right.sum()} {costs[1]}"
     seeds = _counts((group["seeds"].min(), group["seeds"].max()), "seed")
-    how = f"{found.method}; {left.sum()} and {right.sum()} networks, {seeds}{_left_out(every, group)}"
+    how = f"{found.method}; {networks}; {seeds}{_left_out(every, group)}"
     return Effect(_scaled(found, 100), how, seeds=int(group["seeds"].min()))
 
 
@@ -196,6 +199,12 @@ def _counts(numbers: Iterable[float], one: str, many: str | None = None) -> str:
     """`3 seeds`, or `1 and 3 seeds`."""
     text = " and ".join(dict.fromkeys(f"{number:.0f}" for number in numbers))
     return f"{text} {one if text == '1' else many or one + 's'}"
+
+
+def _costs(costs: pd.Series[float], column: str) -> str:
+    """`from 0.06151 to 0.2429 G`."""
+    unit, name = _UNITS[column]
+    return f"from {costs.min() / unit:.4g} to {costs.max() / unit:.4g} {name}"
 
 
 def _left_out(every: pd.DataFrame, group: pd.DataFrame) -> str:

@@ -21,8 +21,8 @@ from tradeoff.report.claims import CANNOT_TELL, REFUTED, SUPPORTED, Finding, Jud
 from tradeoff.report.tables import MISSING, markdown_table
 
 NOTES = (
-    "SUPPORTED: the whole 95 % interval of the effect is where the claim says; REFUTED: the whole interval is outside; "
-    "else CANNOT TELL, which is not the opposite. What is counted exactly has no interval.",
+    "SUPPORTED: the whole 95 % interval of the effect is where the claim says; REFUTED: the whole of it is beyond the "
+    "claim's margin; else CANNOT TELL, which is not the opposite. What is counted exactly has no interval.",
     "A claim of several parts is SUPPORTED if all are, and REFUTED if any is. It is wrongly SUPPORTED with a "
     "probability of 2.5 % at most, however many parts it has; of being wrongly REFUTED each part adds as much.",
     "Each claim is decided by itself: of many, some will be wrong.",
