@@ -15,11 +15,13 @@ import yaml
 from tradeoff.errors import InputError
 from tradeoff.records.claims import COSTS, FAMILIES, PREDICATES, Span, side
 from tradeoff.records.stated import claims_of
+from tradeoff.records.store import Store
 from tradeoff.report.families import FAMILIES as IN_REPORT
 from tradeoff.report.frontier import COSTS as IN_FRONTIERS
 from tradeoff.sweep.claims import claim_records, stated
 from tradeoff.sweep.file import Sweep, make_sweep
 from tradeoff.sweep.plan import make_plan
+from tradeoff.sweep.search.entry import SearchStore
 
 ROOT = Path(__file__).resolve().parents[2]
 Tool = Callable[..., tuple[int, str, str]]
@@ -179,3 +181,11 @@ def test_the_documentations_example_is_a_sweep_and_has_all_there_is() -> None:
     assert shown == set(PREDICATES)
     assert all(f", {name}: " in text for name in PREDICATES)
     assert all(f"`{name}`" in text for name in FAMILIES if "3d" not in name)
+
+
+def test_a_search_notes_the_claims_of_the_whole_sweep(tmp_path: Path) -> None:
+    proposed = sweep(BETTER | {"variant": "S3D-G"}, search={"units": "[23]{11}", "trials": 4, "sampler": "random"})
+    store = SearchStore(tmp_path, (), claim_records(proposed))
+    store.prepare()
+    store.write_sweep("mine", {"cost": ["a" * 16]})
+    assert claims_of(Store(tmp_path).sweeps()["mine"]["claims"], "here") == stated(proposed)

@@ -179,7 +179,8 @@ def _gain(table: Table, part: Frontier) -> Effect:
     costs = [_costs(group.loc[own, part.column], part.column) for own in (left, right)]
     networks = f"{left.sum()} networks {costs[0]}, {right.sum()} {costs[1]}"
     seeds = _counts((group["seeds"].min(), group["seeds"].max()), "seed")
-    how = f"{found.method}; {networks}; {seeds}{_left_out(every, group)}"
+    shared = "; the same network is the best of both nearly always" if found.low == found.high else ""
+    how = f"{found.method}{shared}; {networks}; {seeds}{_left_out(every, group)}"
     return Effect(_scaled(found, 100), how, seeds=int(group["seeds"].min()))
 
 
