@@ -340,7 +340,7 @@ def test_the_terminal_has_colours_and_a_pipe_has_none(judged: list[Judged]) -> N
     for terminal in (True, False):
         out = io.StringIO()
         console = Console(file=out, force_terminal=terminal, width=150, color_system="standard" if terminal else None)
-        console.print(*Claims("mine", judged).tables)
+        console.print(*Claims("mine", judged).renderables())
         assert "SUPPORTED of these trainings" in out.getvalue()
         assert ("\x1b[1;32mSUPPORTED" in out.getvalue()) == terminal
         assert ("\x1b[" in out.getvalue()) == terminal
@@ -370,7 +370,7 @@ def test_from_a_sweep_file_to_an_exit_code(tool: Tool, tmp_path: Path, tiny: dic
     assert "| **3D helps** | **CANNOT TELL** |" in (tmp_path / "reports/local/mine_claims.md").read_text()
     code, out, _ = tool("report", "--sweep", "mine", "--json")
     assert [each["verdict"] for each in json.loads(out)["mine"]["claims"]] == [SUPPORTED, CANNOT_TELL]
-    assert json.loads(out)["mine"]["paths"][-1] == "reports/local/mine_claims.md"
+    assert json.loads(out)["mine"]["claims_paths"] == ["reports/local/mine_claims.md"]
 
     code, out, _ = tool("report", "--claims", "mine", "--check")
     assert code == 0 and "I2D is cheaper than I3D" in out and "Top-1" not in out

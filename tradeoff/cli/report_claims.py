@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
+from tradeoff.console import print_json, print_renderables
 from tradeoff.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,25 +16,35 @@ if TYPE_CHECKING:
     from tradeoff.report.claims_table import Claims
 
 
-def decide_claims(results: Path, named: Iterable[str], out: Path) -> dict[str, Claims]:
-    """The claims of each sweep, named by itself or by its file, on what the folder has of the sweep; by sweep.
+def decide_claims(results: Path, named: Sequence[str], out: Path, *, check: bool, as_json: bool) -> None:
+    """Print, and write into `out`, what holds of the claims of each sweep, named by itself or by its file, on what the
+    folder has of the sweep. With `check`, leaves with exit code 1 if one is refuted.
 
     Raises InputError for a sweep that the folder does not have, and for one that claims nothing.
     """
+    if not named:
+        raise InputError("--check means nothing without --claims: name a sweep or a sweep file there")
+    found = [_decided(results, each, out) for each in named]
+    if as_json:
+        print_json({each.sweep: each.as_record() for each in found})
+    else:
+        print_renderables(line for each in found for line in each.renderables())
+    if check and any(each.refuted for each in found):
+        raise typer.Exit(1)
+
+
+def _decided(results: Path, named: str, out: Path) -> Claims:
     from tradeoff.records.store import Store
     from tradeoff.records.table import load_table, records_folder
     from tradeoff.report.claims_table import report_claims
 
     folder = records_folder(results)
-    found = {}
-    for each in named:
-        sweep, stated = _stated(each)
-        claims = report_claims(Store(folder), sweep, load_table(folder, sweep), out, stated)
-        if not claims.judged:
-            where = f"sweep {sweep!r} in {folder}" if stated is None else f"sweep file {each}"
-            raise InputError(f"{where} claims nothing: add claims to its file, and name the file here")
-        found[sweep] = claims
-    return found
+    sweep, stated = _stated(named)
+    claims = report_claims(Store(folder), sweep, load_table(folder, sweep), out, stated)
+    if not claims.judged:
+        where = f"sweep {sweep!r} in {folder}" if stated is None else f"sweep file {named}"
+        raise InputError(f"{where} claims nothing: add claims to its file, and name the file here")
+    return claims
 
 
 def _stated(named: str) -> tuple[str, list[Stated] | None]:

@@ -15,7 +15,6 @@ from tradeoff.errors import InputError
 
 if TYPE_CHECKING:
     from tradeoff.records.store import Record, Store
-    from tradeoff.report.claims_table import Claims
     from tradeoff.report.run import Report, WeightsReport
     from tradeoff.report.searches import SearchReport
 
@@ -58,6 +57,18 @@ def report(
     variant: Annotated[
         str | None, typer.Option(help="With --weights: the network that a file of bare weights is of.")
     ] = None,
+    claims: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--claims",
+            metavar="SWEEP|FILE",
+            help="Instead of all of a sweep, only what holds of its claims: as its results folder has them, or as this "
+            "sweep file states them; may be repeated.",
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="With --claims: leave with exit code 1 if a claim is REFUTED.")
+    ] = False,
     search: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,23 +76,11 @@ def report(
             help="Instead of sweeps, draw what this search reached in how many seconds of training; may be repeated.",
         ),
     ] = None,
-    claims: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--claims",
-            metavar="SWEEP|FILE",
-            help="Instead of sweeps, decide only the claims of this one: as its results folder has them, or as this "
-            "sweep file states them; may be repeated.",
-        ),
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="With --claims: leave with exit code 1 if a claim is REFUTED.")
-    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder; or, with
     --figure, one figure of trained weights; or, with --search, searches side by side; or, with --claims, what holds of
-    what a sweep file claims.
+    a sweep's claims.
 
     Where a sweep timed several runtimes, precisions or layouts: all deployments, and the frontier over the fastest.
 
@@ -91,26 +90,25 @@ def report(
 
     Example: tradeoff report --figure temporal-weights --weights i3d-kinetics400
 
-    Example: tradeoff report --search grid --search random --search nsga2
-
     Example: tradeoff report --claims sweeps/figure4.yaml --check
+
+    Example: tradeoff report --search grid --search random --search nsga2
     """
-    written: dict[str, Report] | dict[str, WeightsReport] | dict[str, SearchReport] | dict[str, Claims]
+    written: dict[str, Report] | dict[str, WeightsReport] | dict[str, SearchReport]
     sweeps: dict[str, object] = {
         "--sweep": name,
         "--pareto": pareto or None,
         "--against": against,
         "--runtime": runtime,
     }
-    if check and not claims:
-        raise InputError("--check means nothing without --claims: name a sweep or a sweep file there")
-    if claims:
+    if claims or check:
         others = {"--figure": figure, "--weights": weights, "--variant": variant, "--search": search or None}
         _refuse("with --claims", sweeps | others)
         from tradeoff.cli.report_claims import decide_claims
 
-        written = decide_claims(results, claims, out)
-    elif search:
+        decide_claims(results, claims or (), out, check=check, as_json=as_json)
+        return
+    if search:
         _refuse("with --search", sweeps | {"--figure": figure, "--weights": weights, "--variant": variant})
         from tradeoff.report.searches import report_searches
 
@@ -125,11 +123,9 @@ def report(
         written = _draw_weights(figure, weights, variant, results, out)
     if as_json:
         print_json({each: found.as_record() for each, found in written.items()})
-    else:
-        for found in written.values():
-            print_renderables(found.renderables())
-    if check and any(getattr(found, "refuted", False) for found in written.values()):
-        raise typer.Exit(1)
+        return
+    for found in written.values():
+        print_renderables(found.renderables())
 
 
 def _refuse(when: str, options: dict[str, object]) -> None:

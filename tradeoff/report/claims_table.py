@@ -48,15 +48,16 @@ class Claims:
         return any(each.verdict == REFUTED for each in self.judged)
 
     def as_record(self) -> dict[str, Any]:
-        return {"claims": [as_record(each) for each in self.judged], "paths": [str(path) for path in self.paths]}
-
-    @property
-    def tables(self) -> list[RichTable]:
-        """For the terminal; none where a sweep claims nothing."""
-        return [rich_claims(self.judged, f"{self.sweep}: claims")] if self.judged else []
+        written = [str(path) for path in self.paths]
+        return {"claims": [as_record(each) for each in self.judged], "claims_paths": written}
 
     def renderables(self) -> list[RenderableType]:
-        return [*self.tables, *(f"wrote {path}" for path in self.paths)]
+        """For the terminal; nothing where a sweep claims nothing."""
+        tables = [rich_claims(self.judged, f"{self.sweep}: claims")] if self.judged else []
+        return [*tables, *(f"wrote {path}" for path in self.paths)]
+
+
+NO_CLAIMS = Claims("", ())
 
 
 def report_claims(store: Store, sweep: str, table: Table, out: Path, stated: Sequence[Stated] | None = None) -> Claims:
