@@ -151,7 +151,7 @@ def _times(table: Table, part: Costs, networks: Mapping[str, Network]) -> Effect
     rows = timed_rows(table.rows, part)
     chosen = rows.loc[alike(both_sides(rows, part, networks), (*INPUT, *LATENCY), part)]
     require_processes(chosen)
-    drawn = cost_draws(*(chosen[column] for column in ("latency_ms", "latency_low_ms", "latency_high_ms")))
+    drawn = cost_draws(chosen["latency_ms"], chosen["latency_low_ms"], chosen["latency_high_ms"])
     mine, others = chosen["latency_ms"]
     low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
     share, low, high = (100 * (float(each) - 1) for each in (mine / others, low, high))

@@ -115,7 +115,7 @@ def report_sweeps(
         )
         shown, note = sweep_tables(table.rows, sweep, runtime)
         reports[sweep] = Report(_rows_of(table.rows, runtime, sweep), shown, paths, note, failed)
-        reports[sweep] = replace(reports[sweep], claims=report_claims(Store(folder), sweep, table, out))
+        reports[sweep] = replace(reports[sweep], claims=report_claims(Store(folder), sweep, tables[sweep], out))
     return reports
 
 
