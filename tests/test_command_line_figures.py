@@ -210,6 +210,8 @@ def test_the_paper_beside_a_folder_that_has_nothing_yet(tool: Tool, tmp_path: Pa
     assert [(row["ours"], row["published"]) for row in counted][:1] == [(pytest.approx(12.063296), 12.06)]
     assert tool("report", "--paper", "--results", "absent")[0] == 2
     assert tool("report", "--paper", "--sweep", "any")[0] == 2
+
+
 LAYERS = ("report", "--figure", "layers", "--clip", "8x32x32")
 
 

@@ -47,6 +47,8 @@ def test_a_replayed_graph_is_that_of_the_process_that_looked() -> None:
     looked = full | {"graph": {"median_ms": 2.5}}
     assert timed_columns([full, looked])["graph_ms"] == 2.5
     assert np.isnan(timed_columns([full, full | {"graph": {"failed": "a capture forbids it"}}])["graph_ms"])
+
+
 def test_the_roof_of_several_processes_is_their_geometric_mean() -> None:
     def measured(gflops: float, copied: float, bound_ms: float) -> dict[str, Any]:
         part = {"median_ms": 2.0, "low_ms": 1.0, "high_ms": 3.0, "steady": True}

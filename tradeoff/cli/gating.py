@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradeoff.cli.app import app
-from tradeoff.cli.options import Classes, Clip, Device, Json, Threads, Width, make_sweep_of, plan_of
+from tradeoff.cli.options import Classes, Clip, Device, Json, Threads, Width, given_value, make_sweep_of, plan_of
 from tradeoff.console import json_text, print_json, print_renderables, print_rows
 from tradeoff.errors import InputError
 
@@ -229,18 +229,12 @@ def _check_fit(mode: str, context: typer.Context) -> None:
     """An option that would be of no effect is refused: who gave it expects one."""
     for name in context.params:
         modes = _FITS.get(name, _ALL_BUT_FILES)
-        if mode not in modes and _given(context, name) not in (None, []):
+        if mode not in modes and given_value(context, name) not in (None, []):
             raise InputError(f"{_flag(name)} goes with {' or '.join(modes)}, not with {mode}: leave it out")
 
 
 def _flag(name: str) -> str:
     return {"variants": "VARIANTS", "repository": "--repo"}.get(name, f"--{name.replace('_', '-')}")
-
-
-def _given(context: typer.Context, name: str) -> Any:
-    """An option's value where the user gave it, else None."""
-    source = context.get_parameter_source(name)
-    return context.params[name] if source is not None and source.name != "DEFAULT" else None
 
 
 def _rule(error: float, floor: float, same: float) -> Rule:
@@ -264,7 +258,7 @@ def _named(networks: Mapping[str, Any], sweep: Path | None, context: typer.Conte
 
         chosen = read_sweep(sweep)
         found = {"variants": chosen.names, "clip": chosen.clip, "width": chosen.width, "classes": chosen.classes}
-        values |= {key: value for key, value in found.items() if value is not None and not _given(context, key)}
+        values |= {key: value for key, value in found.items() if value is not None and not given_value(context, key)}
     if not values["variants"]:
         raise InputError("gate needs variants: name some, as in tradeoff gate --base HEAD S3D, or a --sweep file")
     return values

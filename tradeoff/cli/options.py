@@ -99,6 +99,12 @@ def cache_of(given: Path | None) -> Path:
     return given or platformdirs.user_cache_path("tradeoff") / "clips"
 
 
+def given_value(context: typer.Context, name: str) -> Any:
+    """An option's value where the user gave it, else None."""
+    source = context.get_parameter_source(name)
+    return context.params[name] if source is not None and source.name != "DEFAULT" else None
+
+
 def count_on_stderr(done: int, total: int) -> None:
     if done == total:
         sys.stderr.write(f"{total} clips generated or decoded\n")

@@ -1,25 +1,34 @@
-"""The command that draws: report."""
+"""The command that reports: tables and figures of sweeps, or one question to what is on record."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from tradeoff.cli.app import app
 from tradeoff.cli.figures import FIGURES, draw, figures_in_words
-from tradeoff.cli.options import LOCAL_REPORTS, LOCAL_RESULTS, Json, Results
+from tradeoff.cli.options import LOCAL_REPORTS, LOCAL_RESULTS, Json, Results, given_value
 from tradeoff.console import print_json, print_renderables
 from tradeoff.errors import InputError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+_FITS: Mapping[str, tuple[str, ...]] = {
+    "paper": ("pdf",),
+    "claims": ("check",),
+    "search": ("pdf",),
+    "figure": ("name", "runtime", "weights", "variant", "clip", "pdf"),
+}
+"""What can be asked for instead of sweeps' tables, by its option, and which other options go with it."""
+_TABLES = ("name", "pareto", "against", "runtime", "pdf")
+_ALWAYS = ("results", "out", "as_json")
 
 
 @app.command()
 def report(
+    context: typer.Context,
     pareto: Annotated[bool, typer.Option("--pareto", help="Draw the figures too (PNG and SVG).")] = False,
     name: Annotated[
         str | None, typer.Option("--sweep", help="Only this sweep; default: each sweep, one by one.")
@@ -36,6 +45,22 @@ def report(
             "Default: all that there are, side by side."
         ),
     ] = None,
+    paper: Annotated[
+        bool,
+        typer.Option("--paper", help="Instead of sweeps, the paper's tables and figures beside what is on record."),
+    ] = False,
+    claims: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--claims",
+            metavar="SWEEP|FILE",
+            help="Instead of all of a sweep, only what holds of its claims: as its results folder has them, or as this "
+            "sweep file states them; may be repeated.",
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="With --claims: leave with exit code 1 if a claim is REFUTED.")
+    ] = False,
     figure: Annotated[
         str | None,
         typer.Option(
@@ -71,14 +96,18 @@ def report(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder; or, with
-    --figure, one figure; or, with --search, searches side by side.
+    """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder; or what one of
+    the other options asks for.
 
     Where a sweep timed several runtimes, precisions or layouts: all deployments, and the frontier over the fastest.
 
     Example: tradeoff report --pareto --sweep bottom_heavy
 
     Example: tradeoff report --pareto --sweep bottom_heavy --runtime openvino
+
+    Example: tradeoff report --claims sweeps/figure4.yaml --check
+
+    Example: tradeoff report --paper --results results/reference
 
     Example: tradeoff report --figure temporal-weights --weights i3d-kinetics400
 
@@ -88,22 +117,29 @@ def report(
 
     Example: tradeoff report --search grid --search random --search nsga2
     """
-    of_sweeps: dict[str, Any] = {"--sweep": name, "--runtime": runtime, "--pareto": pareto, "--against": against}
-    of_figures: dict[str, Any] = {"--weights": weights, "--variant": variant, "--clip": clip}
+    _check_fit(context)
     written: Mapping[str, Any]
     with _formats(pdf):
-        if search:
-            _refuse("with --search", of_sweeps | {"--figure": figure} | of_figures)
+        if claims:
+            from tradeoff.cli.report_claims import decide_claims
+
+            decide_claims(results, claims, out, check=check, as_json=as_json)
+            return
+        if paper:
+            from tradeoff.cli.report_paper import report_beside_the_paper
+
+            written = report_beside_the_paper(results, out)
+        elif search:
             from tradeoff.report.searches import report_searches
 
             written = {" ".join(search): report_searches(results, search, out)}
-        elif figure is None:
-            _refuse("without --figure", of_figures)
+        elif figure is not None:
+            given = {"--sweep": name, "--runtime": runtime, "--weights": weights, "--variant": variant, "--clip": clip}
+            written = draw(figure, given, results, out)
+        else:
             from tradeoff.report.run import report_sweeps
 
             written = report_sweeps(results, out, name, pareto=pareto, against=against, runtime=runtime)
-        else:
-            written = draw(figure, of_sweeps | of_figures, results, out)
     if as_json:
         print_json({each: found.as_record() for each, found in written.items()})
         return
@@ -111,10 +147,20 @@ def report(
         print_renderables(found.renderables())
 
 
-def _refuse(when: str, options: Mapping[str, Any]) -> None:
-    for option, value in options.items():
-        if value not in (None, False, []):
-            raise InputError(f"{option} means nothing {when}: leave one of the two out")
+def _check_fit(context: typer.Context) -> None:
+    """Raises InputError for an option that means nothing beside another, or without it."""
+    options = {parameter.name: parameter.opts[0] for parameter in context.command.params if parameter.name}
+    given = [name for name in options if given_value(context, name) not in (None, [])]
+    asked = next((name for name in _FITS if name in given), None)
+    fits = (*_ALWAYS, *((asked, *_FITS[asked]) if asked else _TABLES))
+    for name in given:
+        if name not in fits:
+            where = f"with {options[asked]}" if asked else f"without {_belongs_to(name, options)}"
+            raise InputError(f"{options[name]} means nothing {where}: leave one of the two out")
+
+
+def _belongs_to(name: str, options: Mapping[str, str]) -> str:
+    return " or ".join(options[asked] for asked, others in _FITS.items() if name in others)
 
 
 def _formats(pdf: bool) -> AbstractContextManager[None]:

@@ -49,13 +49,14 @@ def search_sweep(
 
 def _run(plan: Plan, results: Path, cache: Path, device: str, place: Place, as_json: bool) -> None:
     from tradeoff.records.table import load_table
+    from tradeoff.sweep.claims import claim_records
     from tradeoff.sweep.engine import Engine
     from tradeoff.sweep.executors.choice import choose
     from tradeoff.sweep.progress import Reporter
     from tradeoff.sweep.search.entry import SearchStore
     from tradeoff.sweep.search.run import run_search
 
-    store = SearchStore(results, plan.published())
+    store = SearchStore(results, plan.published(), claim_records(plan.sweep))
     executor = choose(place.executor, store, cache, device, place.workers, plan.processes, _say)
 
     def measure(batch: Plan) -> Outcome:

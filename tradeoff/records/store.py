@@ -8,7 +8,7 @@
     <root>/logs/<name>_<key's start>/   its steps, for TensorBoard where that is installed
     <root>/attempts/*.json              what failed, and why; never occupies a key
     <root>/searches/<name>.json         what a search did, candidate by candidate: `tradeoff.records.searches`
-    <root>/sweeps/<name>.json           which keys a sweep consists of, and what its file says is published
+    <root>/sweeps/<name>.json           which keys a sweep consists of, what is published of it, and its claims
     <root>/logs/<kind>-<key>.log        how a measurement went, attempt after attempt
     <root>/running/<key>.json           what is being measured now; replaced every few seconds
     <root>/damaged/                     what a power cut left of any of these
@@ -189,11 +189,16 @@ class Store:
         return path
 
     def write_sweep(
-        self, name: str, keys: Mapping[str, list[str]], published: Sequence[Mapping[str, Any]] = ()
+        self,
+        name: str,
+        keys: Mapping[str, list[str]],
+        published: Sequence[Mapping[str, Any]] = (),
+        claims: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Note which records a sweep consists of, and what is published of its variants (`Fact.as_record`); unlike a
-        measurement it is replaced when the sweep changes."""
-        stated = {"published": list(published)} if published else {}
+        """Note which records a sweep consists of, what is published of its variants (`Fact.as_record`) and what it
+        claims (`Stated.as_record`); unlike a measurement it is replaced when the sweep changes."""
+        said = {"published": list(published), "claims": list(claims)}
+        stated = {section: values for section, values in said.items() if values}
         content = _json({"schema": SCHEMA, "name": name, "keys": keys, **stated})
         write_atomically(self.root / "sweeps" / f"{name}.json", content)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tradeoff.records.store import Record, Store
 from tradeoff.records.table import Table as Joined
 from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_figure, write_file, write_report
+from tradeoff.report.claims_table import NO_CLAIMS, Claims, report_claims
 from tradeoff.report.deployments import deployments_tables
 from tradeoff.report.protocols import slug
 from tradeoff.report.settings import BEST, choose, place_in, require_runtime, runtimes
@@ -43,6 +44,7 @@ from tradeoff.setting_names import RUNTIMES
 class Report:
     """One sweep's tables for the terminal, the files that were written, what neither shows, and what failed."""
 
+    claims: Claims = field(default=NO_CLAIMS, kw_only=True)
     rows: pd.DataFrame
     tables: list[Table]
     paths: list[Path]
@@ -51,11 +53,12 @@ class Report:
 
     def as_record(self) -> dict[str, Any]:
         failed = [each.as_record() for each in self.failed]
-        return {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths], "failed": failed}
+        found = {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths], "failed": failed}
+        return found | self.claims.as_record()
 
     def renderables(self) -> list[RenderableType]:
         failed, note = (each.sentence for each in self.failed), [self.note] if self.note else []
-        return [*self.tables, *failed, *(f"wrote {path}" for path in self.paths), *note]
+        return [*self.tables, *failed, *self.claims.renderables(), *(f"wrote {path}" for path in self.paths), *note]
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def report_sweeps(
         )
         shown, note = sweep_tables(table.rows, sweep, runtime)
         reports[sweep] = Report(_rows_of(table.rows, runtime, sweep), shown, paths, note, failed)
+        reports[sweep] = replace(reports[sweep], claims=report_claims(Store(folder), sweep, tables[sweep], out))
     return reports
 
 

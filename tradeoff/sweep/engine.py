@@ -14,6 +14,7 @@ from pathlib import Path
 from tradeoff.records.keys import KINDS, Key, Kind
 from tradeoff.records.store import Store
 from tradeoff.sweep.attempts import fitted, note_attempt
+from tradeoff.sweep.claims import claim_records
 from tradeoff.sweep.executors.base import Ended, Executor
 from tradeoff.sweep.failures import Failed
 from tradeoff.sweep.kept import Kept, state_path
@@ -71,7 +72,8 @@ class Engine:
         return [each for each in self.plan.measurements if each.key.digest in found[1]]
 
     def _note_sweep(self) -> None:
-        self.store.write_sweep(self.plan.sweep.name, self.plan.keys(), self.plan.published())
+        sweep = self.plan.sweep
+        self.store.write_sweep(sweep.name, self.plan.keys(), self.plan.published(), claim_records(sweep))
 
     def _measure(self, queue: Queue, outcome: Outcome) -> None:
         with ExitStack() as stack:

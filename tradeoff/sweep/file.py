@@ -26,7 +26,9 @@ from tradeoff.data.sampling import Sampling, Views
 from tradeoff.data.specs import CatalogueData, DataSpec, Pack, SyntheticData, VideoData
 from tradeoff.errors import InputError
 from tradeoff.measure.protocol import LatencyAxes
+from tradeoff.records.claims import Accuracy, All, Claim, Costs, Frontier
 from tradeoff.records.published import Fact
+from tradeoff.sweep.claims import check_claims
 from tradeoff.sweep.search.file import Halving, Limits, Search
 from tradeoff.sweep.tolerance import Retries, Timeout
 from tradeoff.training.recipe import Recipe
@@ -138,6 +140,8 @@ class Sweep(BaseModel):
 
     `published` are facts to hold what is measured against; they stand beside it in the tables, and in no key.
 
+    `claims` are findings that the report decides on what was measured (`tradeoff.records.claims`); they are in no key.
+
     `search` proposes networks in place of `variants`, which may then be left out; named ones are measured too.
     """
 
@@ -164,6 +168,7 @@ class Sweep(BaseModel):
     timeout: Timeout | None = None
     latency: Annotated[LatencyAxes | None, BeforeValidator(_none)] = LatencyAxes()
     published: tuple[Fact, ...] = ()
+    claims: tuple[Claim, ...] = ()
     search: Search | None = None
 
     @field_validator("clip")
@@ -202,6 +207,7 @@ class Sweep(BaseModel):
         if self.gpus is not None and "processes" in self.model_fields_set:
             raise ValueError(f"gpus is {self.gpus} and processes is given too: name one, each GPU has a process")
         self._check_published()
+        check_claims(self)
         if self.derive and self.weights is None:
             raise ValueError("derive is given without weights: name the weights to derive the variants from")
         return self
@@ -328,6 +334,8 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "sampling": Sampling,
     "views": Views,
     "published": Fact,
+    **{f"claims.{each.__name__}": each for each in (Accuracy, Costs, Frontier, All)},
+    **{f"claims.All.all.{each.__name__}": each for each in (Accuracy, Costs, Frontier)},
     "retries": Retries,
     "timeout": Timeout,
     "search": Search,
@@ -343,7 +351,10 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 
 _FACT = "{variant: I2D, top1: 34.4, confidence: confirmed, source: Table 1}"
+_CLAIMS = "[{variant: S3D, better_than: I3D}]"
 _EXAMPLES = {
+    "all": _CLAIMS,
+    "claims": _CLAIMS,
     "epochs": "[1, 3]",
     "gating": "[false, true]",
     "milestones": "[0.75, 0.875]",
@@ -383,7 +394,7 @@ def _sentence(error: ValidationError) -> str:
 
 def _key(location: tuple[int | str, ...]) -> str:
     """The key as the file has it: without the names of union members that pydantic puts into a location."""
-    members = re.compile(r"str|Curve|Units|constrained-int|tuple\[.*|literal\[.*")
+    members = re.compile(r"str|Curve|Units|Accuracy|Costs|Frontier|All|constrained-int|tuple\[.*|literal\[.*")
     parts = [str(part) for part in location if not members.fullmatch(str(part))]
     if parts[:1] == ["data"] and len(parts) > 2:
         del parts[1]

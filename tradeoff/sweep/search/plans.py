@@ -24,7 +24,7 @@ def as_planned(sweep: Sweep) -> Sweep:
 def batch_plan(plan: Plan, names: Iterable[str], epochs: int | None = None, *, timed: bool = True) -> Plan:
     """Candidates as the variants of an ordinary sweep; trained for so many epochs where they are given."""
     sweep = plan.sweep
-    update: dict[str, Any] = {"variants": tuple(names), "search": None, "published": ()}
+    update: dict[str, Any] = {"variants": tuple(names), "search": None, "published": (), "claims": ()}
     update |= {} if timed else {"latency": None}
     if epochs is not None:
         assert sweep.train is not None
