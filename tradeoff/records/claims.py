@@ -86,7 +86,12 @@ Margin = Annotated[float, Field(ge=0, le=100)]
 
 
 class Part(BaseModel):
-    """One comparison. `says`: in the author's words."""
+    """One comparison.
+
+    says    the claim in its author's words.
+    by      the margin by which it has to be so, in points of top-1, or percent of a cost.
+    within  how much less does not count.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     predicates: ClassVar[tuple[str, ...]]
@@ -160,7 +165,15 @@ _IN_WORDS = {name: name.replace("_", " ") for name in PREDICATES} | {"same_as": 
 
 
 class Accuracy(Part):
-    """Top-1 of `variant` minus that of another on the same clips; either may be `NAME reversed`."""
+    """Top-1 of `variant` minus that of another on the same clips; either may be `NAME reversed`. It has one of the keys
+    that name the other.
+
+    variant         one of the sweep's networks.
+    better_than     the other, if the difference is above `by`.
+    worse_than      the other, if the difference is below minus `by`.
+    not_worse_than  the other, if the difference is above minus `within`.
+    same_as         the other, if the difference is `within` both ways.
+    """
 
     predicates = ("better_than", "worse_than", "not_worse_than", "same_as")
 
@@ -180,7 +193,13 @@ class Accuracy(Part):
 
 
 class Timed(Part):
-    """A comparison over a cost; of latencies it may name how they were timed, where a sweep has several ways."""
+    """A comparison over a cost; of latencies it may name how they were timed, where a sweep has several ways.
+
+    runtime    of the latencies.
+    precision  of the latencies.
+    layout     of the latencies.
+    batch      of the latencies.
+    """
 
     runtime: Runtime | None = None
     precision: Precision | None = None
@@ -205,7 +224,13 @@ class Timed(Part):
 
 
 class Costs(Timed):
-    """What `variant` costs against another, in percent of that: -50 is half as much."""
+    """What `variant` costs against another, in percent of that: -50 is half as much.
+
+    variant          one of the sweep's networks.
+    cheaper_than     the other, if it costs more than `by` less.
+    not_dearer_than  the other, if it costs at most `within` more.
+    cost             which cost.
+    """
 
     predicates = ("cheaper_than", "not_dearer_than")
     unit = "%"
@@ -239,7 +264,13 @@ class Costs(Timed):
 
 
 class Frontier(Timed):
-    """What the same cost buys in a family against another, in points: the mean over all costs that both have."""
+    """What the same cost buys in a family against another, in points: the mean over all costs that both have.
+
+    frontier  a family of the sweep's networks.
+    above     the other family.
+    at_equal  which cost.
+    order     of the frames when they were tested.
+    """
 
     predicates = ("above",)
 
@@ -285,7 +316,11 @@ Comparison = Annotated[_Accuracy | _Costs | _Frontier, _WHICH]
 
 
 class All(BaseModel):
-    """Comparisons that have to be true together."""
+    """Comparisons that have to be true together.
+
+    says  the claim in its author's words.
+    all   the comparisons.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

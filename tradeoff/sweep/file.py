@@ -123,6 +123,7 @@ class Sweep(BaseModel):
     timeout    how long a measurement may take, in seconds: one number for every kind, or each its own.
     latency    how latency is measured.
     published  facts to hold what is measured against.
+    claims     findings that the report decides on what was measured.
     search     proposes networks in place of `variants`.
 
     Without `data`, or with `train: none` and no `weights`, only cost and latency are measured. `train: none` with
