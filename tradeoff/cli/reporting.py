@@ -64,10 +64,14 @@ def report(
             help="Instead of sweeps, draw what this search reached in how many seconds of training; may be repeated.",
         ),
     ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Instead, write one HTML file to look into the sweeps; it needs no network.")
+    ] = False,
+    opens: Annotated[bool, typer.Option("--open", help="With --html: open the file in the browser.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder; or, with
-    --figure, one figure of trained weights; or, with --search, searches side by side.
+    --figure, one figure of trained weights; or, with --search, searches side by side; or, with --html, one HTML file.
 
     Where a sweep timed several runtimes, precisions or layouts: all deployments, and the frontier over the fastest.
 
@@ -78,6 +82,8 @@ def report(
     Example: tradeoff report --figure temporal-weights --weights i3d-kinetics400
 
     Example: tradeoff report --search grid --search random --search nsga2
+
+    Example: tradeoff report --html --open
     """
     written: dict[str, Report] | dict[str, WeightsReport] | dict[str, SearchReport]
     sweeps: dict[str, object] = {
@@ -86,6 +92,14 @@ def report(
         "--against": against,
         "--runtime": runtime,
     }
+    if html:
+        from tradeoff.cli.report_html import report_html
+
+        others = {"--search": search or None, "--figure": figure, "--weights": weights, "--variant": variant}
+        _refuse("with --html", {option: value for option, value in sweeps.items() if option != "--sweep"} | others)
+        report_html(results, out, name, opens, as_json)
+        return
+    _refuse("without --html", {"--open": opens or None})
     if search:
         _refuse("with --search", sweeps | {"--figure": figure, "--weights": weights, "--variant": variant})
         from tradeoff.report.searches import report_searches

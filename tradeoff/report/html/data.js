@@ -1,0 +1,165 @@
+"use strict";
+// What the page is of: rows from packed columns, which of them are shown, and how numbers are written.
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const UNITS = ["1a", "2c", "3b", "3c", "4b", "4c", "4d", "4e", "4f", "5b", "5c"];
+const KIND_OF_LETTER = { 3: "full", 2: "flat", s: "separable" };
+const MISSING = "–";
+
+// See columns.py: a list, {is: one value for all}, or {of: values, at: places}.
+function unpacked(column, count) {
+  if (Array.isArray(column)) return column;
+  if ("is" in column) return new Array(count).fill(column.is);
+  return column.at.map((place) => column.of[place]);
+}
+
+// The rows of a view, made when it is first shown.
+function rowsOf(view) {
+  if (view.rows) return view.rows;
+  view.rows = Array.from({ length: view.count }, (_, index) => ({ index }));
+  for (const [name, column] of Object.entries(view.columns)) {
+    unpacked(column, view.count).forEach((value, index) => { view.rows[index][name] = value; });
+  }
+  for (const row of view.rows) {
+    row.name = oneLine(row.variant ?? `Inception-${row.units}`);
+    row.look = view.families.looks[row.look];
+  }
+  return view.rows;
+}
+
+function isShown(view, row, hidden) {
+  return row.look.families.some((place) => !hidden.has(view.families.names[place]));
+}
+
+// The rows that no other costs as little as and is as accurate as, and better in one of the two; equal ones stay
+// together. As frontier() in records/frontier.py.
+function frontierOf(rows, column) {
+  const known = rows.filter((row) => row[column] != null && row.top1 != null);
+  known.sort((a, b) => a[column] - b[column] || b.top1 - a.top1);
+  const on = [];
+  for (const row of known) {
+    const last = on[on.length - 1];
+    if (!last || row.top1 > last.top1 || (row.top1 === last.top1 && row[column] === last[column])) on.push(row);
+  }
+  return on;
+}
+
+// For each cost the set of rows on its frontier.
+function frontiersOf(rows) {
+  return new Map(DATA.axes.map((axis) => [axis.column, new Set(frontierOf(rows, axis.column))]));
+}
+
+function digits(value) {
+  if (value == null) return MISSING;
+  return Number.isInteger(value) ? String(value) : value < 1000 ? value.toPrecision(4) : value.toFixed(0);
+}
+
+function three(value) {
+  if (value == null) return MISSING;
+  return value >= 99.95 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+function percent(value, low, high) {
+  if (value == null) return MISSING;
+  return value.toFixed(1) + (low == null ? "" : ` [${low.toFixed(1)}, ${high.toFixed(1)}]`);
+}
+
+function latency(row) {
+  if (row.latency_ms == null) return row.latency_outcome || MISSING;
+  const low = row.latency_low_ms;
+  return three(row.latency_ms) + (low == null ? "" : ` [${three(low)}, ${three(row.latency_high_ms)}]`);
+}
+
+function cost(row, axis) {
+  return axis.column === "latency_ms" ? latency(row) : digits(row[axis.column]);
+}
+
+// "1a-3b full, 4e separable", "all full", "none": as units_in_words() in report/tables.py.
+function unitsInWords(units) {
+  if (!units) return MISSING;
+  const runs = [];
+  for (let start = 0, end; start < units.length; start = end) {
+    for (end = start; units[end] === units[start]; end += 1);
+    if (units[start] === "2") continue;
+    const where = end - start === UNITS.length ? "all"
+      : end - start === 1 ? UNITS[start] : `${UNITS[start]}-${UNITS[end - 1]}`;
+    runs.push(`${where} ${KIND_OF_LETTER[units[start]]}`);
+  }
+  return runs.join(", ") || "none";
+}
+
+// How a row was measured, as pairs of a heading and a text; what is not known is left out.
+function protocolOf(row) {
+  const counted = (number, word, words) => (number == null ? "" : `${number} ${number === 1 ? word : words ?? `${word}s`}`);
+  const tested = row.top1 == null ? [] : [
+    ["Data", [row.data, counted(row.test_clips, "test clip")].filter(Boolean).join(", ")],
+    ["Views", row.view],
+    ["Frame order", row.order],
+    ["Training", row.recipe],
+    ["Seeds", [row.seeds, row.folds > 1 ? `${row.folds} folds` : ""].filter(Boolean).join(", ")],
+    ["Interval", row.interval],
+  ];
+  const timed = row.runtime == null ? [] : [
+    ["Device", row.device],
+    ["Runtime", [row.runtime, row.precision, row.layout].filter(Boolean).join(", ")],
+    ["Threads, batch", [counted(row.threads, "thread"), `batch ${row.batch}`,
+      row.cache === "cold" ? "cold caches" : "", row.views && row.views !== "1x1" ? `${row.views} views a video` : "",
+    ].filter(Boolean).join(", ")],
+    ["Processes", counted(row.processes, "process", "processes")],
+    ["Interval of latency", row.latency_interval],
+  ];
+  const input = [
+    ["Clip", `${row.clip}, ${row.classes} classes`],
+    ["Width", row.width == null ? "" : String(row.width)],
+    ["Published", row.published],
+  ];
+  return [...input, ...tested, ...timed].filter(([, text]) => text != null && text !== "")
+    .map(([heading, text]) => [heading, oneLine(String(text))]);
+}
+
+function oneLine(text) {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ");
+}
+
+// A node of a tag with attributes and children; texts become text.
+function element(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+function drawing(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function filled(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children);
+  return node;
+}
+
+// Eleven cells, one a unit from the input up: a block where it is full 3D, two where separable, a bar where 2D.
+function strip(units, large = false) {
+  if (!units) return element("span", { class: "note" }, "no such units");
+  const step = large ? 22 : 9.5;
+  const side = large ? 20 : 8;
+  const tall = large ? 22 : 14;
+  const words = unitsInWords(units);
+  const text = words === "none" ? "3D units: none, 2D throughout" : `3D units: ${words}`;
+  const shapes = [...units].flatMap((letter, place) => [
+    ...cell(letter, place * step, side, tall),
+    ...(large ? [drawing("text", { x: place * step + side / 2, y: tall + 10 }, UNITS[place])] : []),
+  ]);
+  const box = `-0.5 -0.5 ${units.length * step} ${large ? tall + 13 : tall + 1}`;
+  return drawing("svg", { class: large ? "strip large" : "strip", viewBox: box, role: "img", "aria-label": text },
+    drawing("title", {}, text), ...shapes);
+}
+
+function cell(letter, x, side, tall) {
+  const block = (y, height) => drawing("rect", { class: KIND_OF_LETTER[letter], x, y, width: side, height, rx: 1 });
+  const frame = drawing("rect", { class: "frame", x, y: 0, width: side, height: tall, rx: 1 });
+  const gap = tall / 7;
+  if (letter === "3") return [block(0, tall)];
+  if (letter === "s") return [block(0, (tall - gap) / 2), block((tall + gap) / 2, (tall - gap) / 2)];
+  return [frame, block(tall * 0.4, tall * 0.2)];
+}
