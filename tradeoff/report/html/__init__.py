@@ -14,6 +14,7 @@ from tradeoff.report.html.views import AXES, Probability, protocols
 
 __all__ = ["Probability", "html_report"]
 
+MOST_BYTES = 6_000_000  # plotly's script has 4.8 of them; some 10,000 networks fit into the rest
 _UNITS = {"macs": "G", "latency_ms": "ms", "params": "M", "peak_memory_bytes": "MB", "activation_bytes": "MB"}
 
 
@@ -46,7 +47,14 @@ def html_report(
         }
         for name, table in known.items()
     ]
-    return page({"folder": folder, "command": command, "axes": [_axis(axis) for axis in AXES], "sweeps": sweeps})
+    content = page({"folder": folder, "command": command, "axes": [_axis(axis) for axis in AXES], "sweeps": sweeps})
+    if len(content) > MOST_BYTES:
+        less = "name one sweep with --sweep, or " if len(sweeps) > 1 else ""
+        raise InputError(
+            f"an HTML report of {sum(map(len, known.values()))} rows would have {len(content) / 1e6:.2f} MB, more than "
+            f"{MOST_BYTES / 1e6:g}: {less}write pictures and tables with --pareto"
+        )
+    return content
 
 
 def _axis(axis: Panel) -> dict[str, str]:

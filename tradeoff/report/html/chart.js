@@ -29,7 +29,7 @@ function drawChart(state) {
     ...pointsOf(named, state, { size: 9, whiskers: true }),
     rings([...on], axis),
   ];
-  Plotly.react(plot, traces, layoutOf(state, range, labels(named, curves, axis, range)), {
+  Plotly.react(plot, traces, layoutOf(state, range, labels(named, faint, curves, axis, range)), {
     displayModeBar: false, doubleClick: false, showTips: false, responsive: false,
   });
 }
@@ -135,13 +135,16 @@ function rings(rows, axis) {
   };
 }
 
+// A circle of 10 pixels as a path, since plotly takes no negative corner on a logarithmic axis.
+const RING = "M-10,0C-10,-5.5 -5.5,-10 0,-10C5.5,-10 10,-5.5 10,0C10,5.5 5.5,10 0,10C-5.5,10 -10,5.5 -10,0Z";
+
 // What is chosen and what is pointed at in the table, as shapes: those alone are quick to draw anew.
 function highlights(state) {
   const axis = state.axis.column;
   const rows = [state.hovered, state.chosen].filter((row) => row?.top1 != null && row[axis] != null && state.shown.includes(row));
   return rows.map((row) => ({
-    type: "circle", xref: "x", yref: "y", xsizemode: "pixel", ysizemode: "pixel", xanchor: row[axis], yanchor: row.top1,
-    x0: -10, x1: 10, y0: -10, y1: 10, line: { color: colour("accent"), width: 3 },
+    type: "path", path: RING, xref: "x", yref: "y", xsizemode: "pixel", ysizemode: "pixel", xanchor: row[axis],
+    yanchor: row.top1, line: { color: colour("accent"), width: 3 },
   }));
 }
 
@@ -155,11 +158,12 @@ function hoverText(row, state, width) {
     ["Top-1", `${percent(row.top1, row.top1_low, row.top1_high)} %`],
     [state.axis.short, `${cost(row, state.axis)} ${state.axis.unit}`],
     ...sureness(row, state.axis),
-    ...(width < 560 ? [] : protocolOf(row)),
   ];
-  const room = Math.max(26, Math.floor(width / 13));
-  const lines = pairs.flatMap(([heading, text]) => wrapped(`${heading}: ${text}`, room));
-  return [`<b>${wrapped(row.name, room).map(escaped).join("<br>")}</b>`, ...lines.map(escaped)].join("<br>");
+  const room = Math.max(30, Math.floor(width / 12));
+  const lines = pairs.map(([heading, text]) => `${heading} ${text}`);
+  if (width > 560) lines.push("", ...protocolOf(row).map(([heading, text]) => `${heading}: ${text}`));
+  const name = wrapped(row.name, room).map(escaped).join("<br>");
+  return [`<b>${name}</b>`, ...lines.flatMap((text) => wrapped(text, room)).map(escaped)].join("<br>");
 }
 
 // The probability to be on the frontier, where it is known.
@@ -189,7 +193,7 @@ function layoutOf(state, range, annotations) {
     font, annotations, shapes: highlights(state), margin: MARGIN, width: plot.clientWidth, height: plot.clientHeight, showlegend: false,
     paper_bgcolor: colour("surface"), plot_bgcolor: colour("surface"), hovermode: "closest", hoverdistance: 18,
     dragmode: TOUCH ? false : "zoom",
-    hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("edge"), font: { ...font, size: 12 }, align: "left" },
+    hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("edge"), font: { ...font, size: 11.5 }, align: "left" },
     xaxis: { ...shared, type: "log", range: range.x, ...ticksOf(range.x), title: { text: state.axis.title, standoff: 12, font: { size: 13 } } },
     yaxis: { ...shared, range: range.y, nticks: 8, title: { text: "Top-1 accuracy (%)", standoff: 10, font: { size: 13 } } },
   };
@@ -200,14 +204,15 @@ const MARGIN = { l: 58, r: 14, t: 8, b: 52 };
 const DIRECTIONS = [90, 270, 0, 180, 45, 135, 315, 225].map((angle) => (angle * Math.PI) / 180);
 const pen = document.createElement("canvas").getContext("2d");
 
-function labels(rows, curves, axis, range) {
+function labels(rows, faint, curves, axis, range) {
   const size = [plot.clientWidth - MARGIN.l - MARGIN.r, plot.clientHeight - MARGIN.t - MARGIN.b];
   const at = (x, y) => [
     (size[0] * (Math.log10(x) - range.x[0])) / (range.x[1] - range.x[0]),
     (size[1] * (range.y[1] - y)) / (range.y[1] - range.y[0]),
   ];
   const points = rows.map((row) => at(row[axis], row.top1));
-  const ink = curves.flatMap((curve) => dots(curve.x.map((x, place) => at(x, curve.y[place]))));
+  const lines = curves.flatMap((curve) => dots(curve.x.map((x, place) => at(x, curve.y[place]))));
+  const ink = [...lines, ...faint.map((row) => at(row[axis], row.top1))];
   const taken = [];
   const isWord = (row) => !/^\d+$/.test(row.label ?? row.name);
   const order = rows.map((row, place) => [row, points[place]]).sort((a, b) => isWord(b[0]) - isWord(a[0]));
@@ -229,7 +234,9 @@ function shortened(text) {
   return text.length > 26 ? `${text.slice(0, 25)}…` : text;
 }
 
-// The box near a point that covers least, or null where each covers another name or point.
+const MOST_COVERED = 30; // dots of lines and of faint points under a name
+
+// The box near a point that covers least, or null where each covers another name or point, or too much else.
 function roomFor([x, y], width, height, { points, ink, taken, size }) {
   let best = null;
   for (const [far, gap] of [9, 14, 21].entries()) {
@@ -238,8 +245,9 @@ function roomFor([x, y], width, height, { points, ink, taken, size }) {
       const box = [cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2];
       const inside = box[0] >= 0 && box[1] >= 0 && box[2] <= size[0] && box[3] <= size[1];
       if (!inside || taken.some((other) => overlaps(box, other)) || points.some((point) => covers(box, point, 6))) continue;
-      const price = 6 * far + 0.1 * place + ink.filter((dot) => covers(box, dot, 1)).length;
-      if (!best || price < best.price) best = { price, box };
+      const covered = ink.filter((dot) => covers(box, dot, 1)).length;
+      const price = 6 * far + 0.1 * place + covered;
+      if (covered <= MOST_COVERED && !(best?.price <= price)) best = { price, box };
     }
   }
   return best && best.box;

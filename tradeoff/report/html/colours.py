@@ -19,7 +19,7 @@ LIGHT: Mapping[str, str] = {
     "accent": "#0B57D0",
     "chosen": "#E3ECFB",
     "frontier": FRONTIER,
-    **COLOURS,
+    **{str(kind): colour for kind, colour in COLOURS.items()},
 }
 DARK: Mapping[str, str] = {
     "page": "#101418",

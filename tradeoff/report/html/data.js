@@ -88,33 +88,24 @@ function unitsInWords(units) {
   return runs.join(", ") || "none";
 }
 
-// How a row was measured, as pairs of a heading and a text; what is not known is left out.
+// How a row was measured: headings with what belongs to each, in words. What is not known is left out.
 function protocolOf(row) {
-  const counted = (number, word, words) => (number == null ? "" : `${number} ${number === 1 ? word : words ?? `${word}s`}`);
-  const tested = row.top1 == null ? [] : [
-    ["Data", [row.data, counted(row.test_clips, "test clip")].filter(Boolean).join(", ")],
-    ["Views", row.view],
-    ["Frame order", row.order],
-    ["Training", row.recipe],
-    ["Seeds", [row.seeds, row.folds > 1 ? `${row.folds} folds` : ""].filter(Boolean).join(", ")],
-    ["Interval", row.interval],
+  const views = row.views && row.views !== "1x1" ? `${row.views} views a video` : "";
+  const facts = [
+    ["Input", [row.clip && `clips of ${row.clip}`, counted(row.classes, "class", "classes"), row.width && `width ${row.width}`]],
+    ["Accuracy", row.top1 == null ? [] : [row.data, counted(row.test_clips, "test clip"), row.view,
+      row.order && `${row.order} frame order`, row.recipe, counted(row.seeds, "seed"), row.folds > 1 && `${row.folds} folds`,
+      row.interval && `interval: ${row.interval}`]],
+    ["Latency", row.runtime == null ? [] : [row.device, row.runtime, row.precision, row.layout, counted(row.threads, "thread"),
+      row.batch && `batch ${row.batch}`, row.cache === "cold" && "cold caches", views, counted(row.processes, "process", "processes"),
+      row.latency_interval && `interval: ${row.latency_interval}`]],
+    ["Published", [row.published]],
   ];
-  const timed = row.runtime == null ? [] : [
-    ["Device", row.device],
-    ["Runtime", [row.runtime, row.precision, row.layout].filter(Boolean).join(", ")],
-    ["Threads, batch", [counted(row.threads, "thread"), `batch ${row.batch}`,
-      row.cache === "cold" ? "cold caches" : "", row.views && row.views !== "1x1" ? `${row.views} views a video` : "",
-    ].filter(Boolean).join(", ")],
-    ["Processes", counted(row.processes, "process", "processes")],
-    ["Interval of latency", row.latency_interval],
-  ];
-  const input = [
-    ["Clip", `${row.clip}, ${row.classes} classes`],
-    ["Width", row.width == null ? "" : String(row.width)],
-    ["Published", row.published],
-  ];
-  return [...input, ...tested, ...timed].filter(([, text]) => text != null && text !== "")
-    .map(([heading, text]) => [heading, oneLine(String(text))]);
+  return facts.map(([heading, parts]) => [heading, oneLine(parts.filter(Boolean).join("; "))]).filter(([, text]) => text);
+}
+
+function counted(number, word, words = `${word}s`) {
+  return number == null ? "" : `${number} ${number === 1 ? word : words}`;
 }
 
 function oneLine(text) {

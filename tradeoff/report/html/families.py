@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from tradeoff.variants import UNITS
 
 _THROUGHOUT: dict[Kind, str] = {"flat": "2D", "full": "Full 3D", "separable": "Separable 3D"}
 _KINDS = {"I3D": "full", "S3D": "separable"}
+_Row = tuple[str, bool]  # units, and whether it is gated
 _GATED, _MIXED, _OTHER = "Gated", "Other mixes of units", "Other families"
 
 
@@ -28,14 +29,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Families:
-    """The names of a table's families; its distinct looks; and for each row the place of its look."""
+    """The names of a table's families, the look of each; all distinct looks, and for each row the place of its own."""
 
     names: Sequence[str]
+    samples: Sequence[int]
     looks: Sequence[Look]
     look: Sequence[int]
 
     def as_data(self) -> dict[str, Any]:
-        return {"names": list(self.names), "looks": [vars(look) for look in self.looks]}
+        return {"names": self.names, "samples": self.samples, "looks": [vars(look) for look in self.looks]}
 
 
 def families(table: pd.DataFrame) -> Families:
@@ -51,7 +53,17 @@ def families(table: pd.DataFrame) -> Families:
     found = {row: _look(*row, tuple(names.index(name) for name in of[row])) for row in of}
     looks = list(dict.fromkeys(found.values()))
     places = {look: place for place, look in enumerate(looks)}
-    return Families(names, looks, [places[found[row]] for row in rows])
+    return Families(
+        names, [places[found[_sample(name, of)]] for name in names], looks, [places[found[row]] for row in rows]
+    )
+
+
+def _sample(name: str, of: Mapping[_Row, Sequence[str]]) -> _Row:
+    """The network that shows best what a family looks like: one inside of its curve before an end of it, and a mix of
+    full and separable units before others."""
+    own = [row for row in of if name in of[row]]
+    best = (row for row in own if name in _inner_curves(*row) or (name == _MIXED and kind_of(row[0]) == "mixed"))
+    return next(best, own[0])
 
 
 def _inner_curves(units: str, gated: bool) -> list[str]:

@@ -18,6 +18,7 @@ function say(text) {
 function chooseSweep(sweep) {
   state.sweep = sweep;
   state.sort = null;
+  state.view = null;
   options("protocol", sweep.protocols, "protocol");
   chooseProtocol(sweep.protocols[0]);
   drawProvenance();
@@ -41,98 +42,12 @@ function chooseView(view) {
   update();
 }
 
-// A select with its box, which is left out where there is no choice.
-function options(id, choices, word) {
-  const names = choices.map((choice) => choice.name === "best" ? "best: the fastest of each" : choice.name || `the only ${word}`);
-  byId(id).replaceChildren(...names.map((name, place) => element("option", { value: place }, oneLine(name))));
-  byId(`${id}-box`).hidden = choices.length < 2;
-}
-
 function hasAccuracy() {
   return rowsOf(state.view).some((row) => row.top1 != null);
 }
 
 function isMeasured(axis) {
   return rowsOf(state.view).some((row) => row[axis.column] != null && row.top1 != null);
-}
-
-function drawAxes() {
-  const measured = DATA.axes.filter(isMeasured);
-  if (!measured.includes(state.axis)) state.axis = measured[0] ?? DATA.axes[0];
-  const choices = DATA.axes.map((axis) => {
-    const input = element("input", { type: "radio", name: "axis", value: axis.column, disabled: !measured.includes(axis) });
-    input.checked = axis === state.axis;
-    input.addEventListener("change", () => {
-      Object.assign(state, { axis, zoom: null });
-      update(`Against ${axis.title}`);
-    });
-    return element("label", { title: measured.includes(axis) ? null : "not measured here" }, input, element("span", {}, axis.short));
-  });
-  byId("axes").replaceChildren(element("legend", {}, "Against"), element("div", { class: "choices" }, ...choices));
-  byId("axes").hidden = !measured.length;
-  byId("unmeasured").textContent = measured.length ? unmeasured(DATA.axes.filter((axis) => !measured.includes(axis))) : "";
-}
-
-// What no axis can be had of, and how to get it.
-function unmeasured(axes) {
-  if (!axes.length) return "";
-  const names = axes.map((axis) => axis.short.toLowerCase()).join(", ");
-  const remedies = axes.map(({ column }) => {
-    if (column === "latency_ms") return "a section latency: in the sweep's file and tradeoff sweep FILE add it";
-    if (column === "peak_memory_bytes") return "peak memory comes with a latency, of a tradeoff that records it";
-    return "tradeoff sweep FILE counts it";
-  });
-  return `Not measured with these accuracies: ${names} (${[...new Set(remedies)].join("; ")}).`;
-}
-
-function drawLines() {
-  const lines = [...state.view.protocol, ...state.view.notes, ...state.sweep.failed];
-  byId("lines").replaceChildren(...lines.map((line) => element("li", {}, oneLine(line))));
-}
-
-function drawProvenance() {
-  const again = [
-    ["Results folder", [DATA.folder]],
-    ...state.sweep.provenance,
-    ["This page", [DATA.command]],
-    ["Measure again", [`tradeoff sweep FILE, of the sweep file named ${state.sweep.name}`]],
-  ];
-  byId("provenance").replaceChildren(...again.flatMap(([heading, lines]) => [
-    element("dt", {}, heading),
-    element("dd", {}, ...lines.map((text) => element("div", {}, oneLine(text)))),
-  ]));
-}
-
-// Families as buttons that are a legend too.
-function drawFamilies() {
-  const { names, looks } = state.view.families;
-  const used = names.length > 1 ? names : [];
-  const buttons = used.map((name) => {
-    const button = element("button", { type: "button", "aria-pressed": String(!state.hidden.has(name)) },
-      sample(name, looks.find((look) => look.families.length === 1 && names[look.families[0]] === name) ?? looks[0]), name);
-    button.addEventListener("click", () => toggleFamily(name));
-    return button;
-  });
-  const band = drawing("svg", { viewBox: "0 0 34 14", "aria-hidden": "true" },
-    drawing("rect", { x: 0, y: 4, width: 34, height: 6, fill: "var(--frontier)" }),
-    drawing("circle", { cx: 17, cy: 7, r: 6, fill: "none", stroke: "var(--ink)" }));
-  const focused = [...byId("families").children].indexOf(document.activeElement);
-  byId("families").replaceChildren(...buttons, ...(hasAccuracy() ? [element("span", { class: "mark" }, band, "frontier")] : []));
-  byId("families").children[focused]?.focus();
-}
-
-function sample(name, look) {
-  const own = `var(--${look.kind})`;
-  const dash = name.startsWith("Bottom-heavy") ? "2 3" : null;
-  const shape = { fill: look.hollow ? "var(--surface)" : own, stroke: own, "stroke-width": 1.6 };
-  const marks = {
-    circle: drawing("circle", { cx: 17, cy: 7, r: 4, ...shape }),
-    square: drawing("rect", { x: 13, y: 3, width: 8, height: 8, ...shape }),
-    diamond: drawing("path", { d: "M17 2l5 5-5 5-5-5z", ...shape }),
-  };
-  const curve = /heavy/.test(name)
-    ? [drawing("line", { x1: 1, x2: 33, y1: 7, y2: 7, stroke: own, "stroke-width": 2, "stroke-dasharray": dash })] : [];
-  return drawing("svg", { viewBox: "0 0 34 14", "aria-hidden": "true" }, ...curve, marks[look.symbol]);
 }
 
 function toggleFamily(name) {
@@ -203,6 +118,7 @@ function drawPicture() {
     ? "No cost is on record beside these accuracies, so there is no picture: tradeoff sweep FILE counts them."
     : "Accuracy was not measured in this sweep, so there is no picture; the table has what was. Give the sweep's file " +
       "data: and train:, or weights:, and run tradeoff sweep FILE.";
+  byId("on-frontier").hidden = !hasAccuracy();
   byId("reset").hidden = !state.zoom;
   byId("chart").setAttribute("aria-label", `Top-1 accuracy against ${state.axis.title}: ${state.shown.length} networks, ` +
     `${state.frontiers.get(state.axis.column).size} on the frontier. The table below has the same networks.`);
@@ -308,6 +224,7 @@ function showTheme() {
 byId("folder").textContent = oneLine(`${DATA.folder}, ${DATA.sweeps.length === 1 ? `sweep ${DATA.sweeps[0].name}` : `${DATA.sweeps.length} sweeps`}`);
 document.title = oneLine(`Speed against accuracy: ${DATA.sweeps.length === 1 ? DATA.sweeps[0].name : DATA.folder}`);
 options("sweep", DATA.sweeps, "sweep");
+if (TOUCH) byId("chart-help").textContent = "Tap a network to choose it.";
 showTheme();
 listen();
 const first = DATA.sweeps.reduce((best, sweep) => (tested(sweep) > tested(best) ? sweep : best));

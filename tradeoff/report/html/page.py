@@ -14,17 +14,15 @@ import re
 from importlib.resources import files
 from typing import Any
 
-from tradeoff.errors import InputError
 from tradeoff.report.html.colours import colour_rules
 
-MOST_BYTES = 6_000_000
-_SCRIPTS = ("data.js", "chart.js", "table.js", "page.js")
+_SCRIPTS = ("data.js", "chart.js", "table.js", "controls.js", "page.js")
 _UNSAFE = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&"})
 
 
 def page(data: Any) -> bytes:
-    """The file. Raises InputError where it would be larger than `MOST_BYTES`."""
-    from plotly.offline import get_plotlyjs
+    """The file, from what JSON can hold. The same data gives the same bytes."""
+    from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
     style = _text("page.css") + colour_rules()
     scripts = {"plotly": _script(get_plotlyjs()), "script": _script("".join(map(_text, _SCRIPTS)))}
@@ -32,13 +30,7 @@ def page(data: Any) -> bytes:
     parts["policy"] = _policy([*scripts.values()], style)
     # All at once: what is filled in may hold what looks like a place to fill in.
     text = re.sub(r"{{(\w+)}}", lambda place: parts[place[1]], _text("page.html"))
-    content = text.encode()
-    if len(content) > MOST_BYTES:
-        raise InputError(
-            f"the page would have {len(content) / 1e6:.1f} MB, more than the {MOST_BYTES / 1e6:g} MB that open everywhere: "
-            "name one sweep with --sweep, or write pictures and tables with --pareto"
-        )
-    return content
+    return text.encode()
 
 
 def json_block(data: Any) -> str:
@@ -56,7 +48,7 @@ def _script(code: str) -> str:
 
 
 def _unused(plotly: str) -> str:
-    """Empty elements in place of the styles that plotly's script brings for maps, which no policy could admit by rule."""
+    """Empty elements in place of the style that plotly's script brings for maps, which the policy does not admit."""
     names = dict.fromkeys(re.findall(r'getElementById\("([0-9a-f]{64})"\)', plotly))
     return "".join(f'<style id="{name}"></style>' for name in names)
 
@@ -65,7 +57,7 @@ def _policy(scripts: list[str], style: str) -> str:
     styles = f"{_digest(style)} {_digest('')}"  # plotly fills style elements of its own, which begin empty, by rules
     return (
         f"default-src 'none'; script-src {' '.join(map(_digest, scripts))}; style-src-elem {styles}; "
-        "style-src-attr 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+        "style-src-attr 'unsafe-inline'; base-uri 'none'; form-action 'none'"  # plotly sets attributes, not by rules
     )
 
 

@@ -15,7 +15,7 @@ _MOST = 8  # lines under a heading before the rest is counted
 
 
 def provenance(store: Store, sweeps: Mapping[str, Collection[str]]) -> dict[str, Facts]:
-    """The provenance of each sweep, given the keys of its records; nothing in it is of the moment or of this machine."""
+    """The provenance of each sweep, given the keys of its records: nothing in it is of this moment or machine."""
     made = {record.key: (kind, record) for kind in KINDS for record in store.records(kind)}
     return {name: _facts([made[key] for key in sorted(keys) if key in made]) for name, keys in sweeps.items()}
 
@@ -60,7 +60,12 @@ def _machine(made: Mapping[str, Any]) -> str:
     machine = made.get("machine")
     if not isinstance(machine, Mapping):
         return str(made.get("device") or "")
-    parts = [machine.get("gpu"), machine.get("cpu"), _unit(machine, "cores", "cores"), _unit(machine, "memory_gib", "GiB")]
+    parts = [
+        machine.get("gpu"),
+        machine.get("cpu"),
+        _unit(machine, "cores", "cores"),
+        _unit(machine, "memory_gib", "GiB"),
+    ]
     parts += [_unit(machine, "gpu_memory_gib", "GiB on the GPU"), made.get("system")]
     parts += [f"machine {machine['host']}"] if machine.get("host") else []
     return ", ".join(str(part) for part in parts if part)

@@ -6,7 +6,7 @@ const AT_ONCE = 200; // rows
 // Columns: a heading, what a cell shows, what it is sorted by, and whether the largest come first.
 function columnsOf(view, rows, frontiers) {
   const has = (name) => rows.some((row) => row[name] != null);
-  const several = new Set(rows.map((row) => setting(row))).size > 1;
+  const several = view.name === "best" || new Set(rows.map(setting)).size > 1;
   const number = (column, title) => ({ title, text: (row) => digits(row[column]), by: (row) => row[column] });
   const on = (row) => DATA.axes.filter((axis) => frontiers.get(axis.column).has(row)).map((axis) => axis.short);
   const sure = DATA.axes.filter((axis) => has(`p_frontier_${axis.column}`));
@@ -16,13 +16,15 @@ function columnsOf(view, rows, frontiers) {
     number("params", "Params (M)"),
     number("macs", "MACs (G)"),
     { title: "Top-1 % [95 %]", text: (row) => percent(row.top1, row.top1_low, row.top1_high), by: (row) => row.top1, most: true },
-    { title: "Top-5 %", text: (row) => percent(row.top5), by: (row) => row.top5, most: true },
+    ...(has("top5") ? [{ title: "Top-5 %", text: (row) => percent(row.top5), by: (row) => row.top5, most: true }] : []),
     { title: "Latency ms [95 %]", text: latency, by: (row) => row.latency_ms },
     ...(several ? [{ title: "Setting", left: true, text: (row) => setting(row) || MISSING, by: setting }] : []),
     ...(has("peak_memory_bytes") ? [number("peak_memory_bytes", "Peak memory (MB)")] : []),
     ...(has("activation_bytes") ? [number("activation_bytes", "Activations (MB)")] : []),
-    { ...number("seeds", "Seeds"), most: true },
-    { title: "On frontier", left: true, text: (row) => on(row).join(", ") || MISSING, by: (row) => on(row).length, most: true },
+    ...(has("seeds") ? [{ ...number("seeds", "Seeds"), most: true }] : []),
+    ...(has("top1") ? [{
+      title: "On frontier", wide: true, text: (row) => on(row).join(", ") || MISSING, by: (row) => on(row).length, most: true,
+    }] : []),
     ...sure.map(({ column, short }) => ({
       title: `P(frontier) % ${short}`, text: (row) => (row[`p_frontier_${column}`] ?? NaN).toFixed(0).replace("NaN", MISSING),
       by: (row) => row[`p_frontier_${column}`], most: true,
@@ -68,7 +70,7 @@ function drawTable(state) {
 function headingOf(column, state) {
   const own = state.sort?.title === column.title;
   const order = own ? (state.sort.descending ? "descending" : "ascending") : "none";
-  const left = column.left || column.title === "Variant";
+  const left = column.left || column.wide || column.title === "Variant";
   const arrow = element("span", { class: "arrow", "aria-hidden": "true" }, { ascending: "▲", descending: "▼", none: "" }[order]);
   const button = element("button", { type: "button" }, ...(left ? [column.title, " ", arrow] : [arrow, " ", column.title]));
   button.addEventListener("click", () => sortBy(column));
@@ -80,7 +82,7 @@ function rowOf(row, columns, state, isEntry) {
     type: "button", class: row.name.length > 26 && "long", tabindex: isEntry ? 0 : -1, "aria-pressed": String(row === state.chosen),
   }, row.name);
   const cells = columns.slice(1).map((column) =>
-    element("td", { class: column.left && "left" }, column.node ? column.node(row) : column.text(row)));
+    element("td", { class: column.wide ? "left wide" : column.left && "left" }, column.node ? column.node(row) : column.text(row)));
   return element("tr", { "data-row": row.index, class: row === state.chosen && "chosen" },
     element("th", { scope: "row", class: "left" }, name), ...cells);
 }

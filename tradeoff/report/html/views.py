@@ -70,7 +70,7 @@ def _view(name: str, rows: pd.DataFrame, probability: Probability | None) -> dic
     columns = _columns(rows) | {"look": packed(kinds.look)}
     if probability is not None:
         found = probability(rows)
-        columns |= {str(column): packed((100 * found.loc[rows.index, column]).round(1)) for column in found}
+        columns |= {str(column): packed((100 * shares).round(1)) for column, shares in found.loc[rows.index].items()}
     return {
         "name": name,
         "count": len(rows),
@@ -86,10 +86,14 @@ def _columns(rows: pd.DataFrame) -> dict[str, Any]:
     names, labels = _names(rows), point_names(rows)
     columns: dict[str, Sequence[Any]] = {
         "variant": [None if _is_plain(*each) else each[0] for each in zip(names, rows["units"], strict=True)],
-        "label": [None if label.replace("\n", "") == name else label for label, name in zip(labels, names, strict=True)],
+        "label": [
+            None if label.replace("\n", "") == name else label for label, name in zip(labels, names, strict=True)
+        ],
         "units": rows["units"].tolist(),
     }
-    columns |= {axis.column: (rows[axis.column].astype(float) / axis.unit).tolist() for axis in AXES if axis.column in rows}
+    columns |= {
+        axis.column: (rows[axis.column].astype(float) / axis.unit).tolist() for axis in AXES if axis.column in rows
+    }
     columns |= {column: (100 * rows[column].astype(float)).round(3).tolist() for column in _PERCENT}
     columns |= {column: rows[column].tolist() for column in (*_LATENCIES, *_TOLD, *_BESIDE) if column in rows}
     return {column: packed(values) for column, values in columns.items()}
