@@ -225,7 +225,7 @@ function labels(rows, faint, curves, axis, range) {
     return [{
       x: Math.log10(row[axis]), y: row.top1, xref: "x", yref: "y", showarrow: false,
       xshift: (box[0] + box[2]) / 2 - point[0], yshift: point[1] - (box[1] + box[3]) / 2,
-      text: isWord(row) ? `<b>${escaped(text)}</b>` : escaped(text), font: { size: 12, color: colour(row.look.kind) },
+      text: isWord(row) ? `<b>${escaped(text)}</b>` : escaped(text), font: { size: 12, color: colour(`name-${row.look.kind}`) },
     }];
   });
 }

@@ -7,6 +7,16 @@ from collections.abc import Mapping
 from tradeoff.report.curves import COLOURS
 from tradeoff.report.figures import FRONTIER
 
+_KINDS = {str(kind): colour for kind, colour in COLOURS.items()}
+_DARK_KINDS = {
+    "flat": "#C6CBD1",
+    "full": "#62B2EC",
+    "separable": "#F38F48",
+    "mixed": "#C79EDD",
+    "other": "#52C3A5",
+}
+"""Lighter shades of the same hues, since those of paper are too dark to be read on black."""
+
 LIGHT: Mapping[str, str] = {
     "page": "#F4F5F7",
     "surface": "#FFFFFF",
@@ -19,7 +29,9 @@ LIGHT: Mapping[str, str] = {
     "accent": "#0B57D0",
     "chosen": "#E3ECFB",
     "frontier": FRONTIER,
-    **{str(kind): colour for kind, colour in COLOURS.items()},
+    **_KINDS,
+    **{f"name-{kind}": colour for kind, colour in _KINDS.items()},
+    "name-separable": "#B85000",  # the points' orange has a contrast of 4.1 as text
 }
 DARK: Mapping[str, str] = {
     "page": "#101418",
@@ -33,13 +45,10 @@ DARK: Mapping[str, str] = {
     "accent": "#8AB4F8",
     "chosen": "#1F3350",
     "frontier": "#5F5729",
-    "flat": "#C6CBD1",
-    "full": "#62B2EC",
-    "separable": "#F38F48",
-    "mixed": "#C79EDD",
-    "other": "#52C3A5",
+    **_DARK_KINDS,
+    **{f"name-{kind}": colour for kind, colour in _DARK_KINDS.items()},
 }
-"""Lighter shades of the same hues for networks, since those of paper are too dark to be read on black."""
+"""Of each kind of network the colour of its points, and of its name beside them."""
 
 
 def colour_rules() -> str:

@@ -50,7 +50,7 @@ def families(table: pd.DataFrame) -> Families:
     curves = [name for row in rows for name in _inner_curves(*row)]
     of = {row: _names(*row, curves) for row in dict.fromkeys(rows)}
     names = sorted({name: None for row in rows for name in of[row]}, key=_place)
-    found = {row: _look(*row, tuple(names.index(name) for name in of[row])) for row in of}
+    found = {row: _look(*row, tuple(sorted(names.index(name) for name in of[row]))) for row in of}
     looks = list(dict.fromkeys(found.values()))
     places = {look: place for place, look in enumerate(looks)}
     return Families(
