@@ -73,7 +73,9 @@ def many(table: Make, count: int) -> pd.DataFrame:
     rows = rows.assign(units=units, variant=[f"Inception-{each}" for each in units])
     numbers = [column for column in rows if column.startswith(("top", "latency_")) and rows[column].dtype == float]
     spread = np.random.default_rng(0).uniform(0.5, 1, (count, len(numbers) + 4))
-    for column, factors in zip([*numbers, "macs", "params", "activation_bytes", "peak_memory_bytes"], spread.T, strict=True):
+    for column, factors in zip(
+        [*numbers, "macs", "params", "activation_bytes", "peak_memory_bytes"], spread.T, strict=True
+    ):
         rows[column] = rows[column].iloc[0] * factors
     return rows
 

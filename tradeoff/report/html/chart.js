@@ -37,8 +37,8 @@ function drawChart(state) {
 // From the points and their intervals of accuracy; an interval of latency may run off the plot.
 function wholeRange(rows, axis) {
   const costs = rows.map((row) => row[axis]);
-  const low = extent(rows.map((row) => row.top1_low ?? row.top1), Math.min);
-  const high = extent(rows.map((row) => row.top1_high ?? row.top1), Math.max);
+  const low = extent(rows.map((row) => Math.min(row.top1, row.top1_low ?? row.top1)), Math.min);
+  const high = extent(rows.map((row) => Math.max(row.top1, row.top1_high ?? row.top1)), Math.max);
   const [least, most] = [extent(costs, Math.min), extent(costs, Math.max)];
   const margin = Math.max(1.5, 0.09 * (high - low));
   const factor = Math.log10(Math.max(1.12, (most / least) ** 0.09));
@@ -141,8 +141,8 @@ const RING = "M-10,0C-10,-5.5 -5.5,-10 0,-10C5.5,-10 10,-5.5 10,0C10,5.5 5.5,10 
 // What is chosen and what is pointed at in the table, as shapes: those alone are quick to draw anew.
 function highlights(state) {
   const axis = state.axis.column;
-  const rows = [state.hovered, state.chosen].filter((row) => row?.top1 != null && row[axis] != null && state.shown.includes(row));
-  return rows.map((row) => ({
+  const rows = new Set([state.hovered, state.chosen].filter((row) => row?.top1 != null && row[axis] != null));
+  return [...rows].filter((row) => state.shown.includes(row)).map((row) => ({
     type: "path", path: RING, xref: "x", yref: "y", xsizemode: "pixel", ysizemode: "pixel", xanchor: row[axis],
     yanchor: row.top1, line: { color: colour("accent"), width: 3 },
   }));

@@ -49,19 +49,34 @@ function frontiersOf(rows) {
   return new Map(DATA.axes.map((axis) => [axis.column, new Set(frontierOf(rows, axis.column))]));
 }
 
+// Halves to even, as Python writes numbers and so the other reports; toFixed takes them up. Only what is a whole number
+// of 1 / 2^(decimals + 1) can be half way.
+function fixed(value, decimals) {
+  const scaled = value * 10 ** decimals;
+  const isHalf = scaled % 1 === 0.5 && Number.isInteger(value * 2 ** (decimals + 1));
+  return (isHalf ? (2 * Math.round(scaled / 2)) / 10 ** decimals : value).toFixed(decimals);
+}
+
+function significant(value, count) {
+  if (value === 0) return fixed(0, count - 1);
+  const places = (number) => count - 1 - Math.floor(Math.log10(Math.abs(number)));
+  const text = fixed(value, Math.max(0, places(value)));
+  return fixed(value, Math.max(0, places(Number(text) || value))); // 9.996 is 10.00 and not 9.996
+}
+
+// Four digits, or three of a latency; a whole number as it is.
 function digits(value) {
   if (value == null) return MISSING;
-  return Number.isInteger(value) ? String(value) : value < 1000 ? value.toPrecision(4) : value.toFixed(0);
+  return Number.isInteger(value) ? String(value) : significant(value, 4);
 }
 
 function three(value) {
-  if (value == null) return MISSING;
-  return value >= 99.95 ? value.toFixed(0) : value.toPrecision(3);
+  return value == null ? MISSING : significant(value, 3);
 }
 
 function percent(value, low, high) {
   if (value == null) return MISSING;
-  return value.toFixed(1) + (low == null ? "" : ` [${low.toFixed(1)}, ${high.toFixed(1)}]`);
+  return fixed(value, 1) + (low == null ? "" : ` [${fixed(low, 1)}, ${fixed(high, 1)}]`);
 }
 
 function latency(row) {

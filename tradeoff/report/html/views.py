@@ -21,6 +21,7 @@ from tradeoff.report.protocols import (
     table_lines,
 )
 from tradeoff.report.settings import BEST, fastest, of_setting, place_in
+from tradeoff.report.tables import MISSING, percent, three_digits
 from tradeoff.setting_names import PRECISIONS, RUNTIMES
 
 AXES = (
@@ -30,7 +31,7 @@ AXES = (
     Panel("activation_bytes", 1e6, "Activation memory (MB)", "Activations"),
 )
 """The costs to choose from; the last is counted, the most that computed tensors occupy at once."""
-_PERCENT = ("top1", "top1_low", "top1_high", "top5")
+_SHOWN = ("top1_low", "top1_high", "top5")  # percentages that need no more digits than are shown
 _TOLD = ("data", "order", "view", "recipe", "folds", *INPUT, *LATENCY)
 _BESIDE = ("width", "seeds", "test_clips", "interval", "processes", "latency_interval", "latency_outcome", "published")
 _LATENCIES = ("latency_low_ms", "latency_high_ms")
@@ -94,9 +95,15 @@ def _columns(rows: pd.DataFrame) -> dict[str, Any]:
     columns |= {
         axis.column: (rows[axis.column].astype(float) / axis.unit).tolist() for axis in AXES if axis.column in rows
     }
-    columns |= {column: (100 * rows[column].astype(float)).round(3).tolist() for column in _PERCENT}
-    columns |= {column: rows[column].tolist() for column in (*_LATENCIES, *_TOLD, *_BESIDE) if column in rows}
+    columns |= {"top1": (100 * rows["top1"].astype(float)).round(3).tolist()}
+    columns |= {column: [_number(percent(value)) for value in rows[column]] for column in _SHOWN}
+    columns |= {column: [_number(three_digits(value)) for value in rows[column]] for column in _LATENCIES}
+    columns |= {column: rows[column].tolist() for column in (*_TOLD, *_BESIDE) if column in rows}
     return {column: packed(values) for column, values in columns.items()}
+
+
+def _number(text: str) -> float | None:
+    return None if text == MISSING else float(text)
 
 
 def _names(rows: pd.DataFrame) -> list[str]:
