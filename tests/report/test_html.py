@@ -123,14 +123,20 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def test_ten_thousand_networks_fit_and_twenty_thousand_are_refused(table: Make) -> None:
-    content = made(many(table, 10_000))
+def test_ten_thousand_networks_fit_and_twenty_thousand_are_refused(
+    table: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = many(table, 10_000)
+    shares = pd.DataFrame(dict.fromkeys(("p_frontier_macs", "p_frontier_latency_ms"), 0.0), index=rows.index)
+    shares[::100] = 0.123
+    content = html_report({"mine": rows}, "results", "", probabilities={"mine": lambda _: shares})
     assert 5_000_000 < len(content) < MOST_BYTES == 6_000_000
     assert view(content)["count"] == 10_000
-    with pytest.raises(InputError, match=r"of 20000 rows would have 6\.\d\d MB, more than 6: write pictures"):
-        made(many(table, 20_000))
-    with pytest.raises(InputError, match="name one sweep with --sweep, or write"):
-        html_report(dict.fromkeys("ab", many(table, 10_000)), "results", "")
+    with pytest.raises(InputError, match=r"of 20000 rows would have 6\.\d\d MB, more than 6: name one sweep with"):
+        html_report(dict.fromkeys("ab", rows), "results", "")
+    monkeypatch.setattr("tradeoff.report.html.MOST_BYTES", 4_000_000)
+    with pytest.raises(InputError, match=r"of 1 rows would have 4\.\d\d MB, more than 4: write pictures and tables"):
+        made(table("I2D"))
 
 
 def test_a_column_takes_no_more_room_than_it_has_to_say() -> None:
