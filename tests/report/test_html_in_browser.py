@@ -152,6 +152,8 @@ def test_every_sweep_is_there_with_the_numbers_of_the_other_reports(page: Page) 
         shown = display_table(rows)
         for heading in ("Params (M)", "MACs (G)", "Top-1 % [95 %]", "Latency ms [95 %]"):
             assert column(page, heading) == shown[heading].tolist(), (sweep, heading)
+        if rows["top1"].notna().any():
+            assert [text.replace("–", "") for text in column(page, "On frontier")] == shown["Frontier"].tolist()  # noqa: RUF001
         assert column(page, "Variant") == rows["variant"].tolist()
         assert page.locator("#lines li").all_inner_texts()[:3] == protocol_lines(rows)[:3]
         if rows["top1"].notna().any():
@@ -271,7 +273,7 @@ def test_runtimes_switch_under_accuracies(opened: Open, grid: pd.DataFrame) -> N
     choose(page, "Runtime", "compile bf16 channels_last_3d")
     assert points(page) == expected(of["compile bf16 channels_last_3d"], "latency_ms", 1)
     assert "out of memory" in column(page, "Latency ms [95 %]")
-    assert column(page, "P(frontier) % Latency") == ["83", "0", "0", "–"]  # noqa: RUF001
+    assert column(page, "P(frontier) % latency") == ["83", "0", "0", "–"]  # noqa: RUF001
     point_at(page, "I2D")
     expect(page.locator(".hoverlayer .hovertext")).to_contain_text("On the frontier with probability 83 %")
 
@@ -332,7 +334,7 @@ def test_dark_mode_follows_the_system_and_the_button(page: Page, scheme: Literal
     button = page.get_by_role("button", name="Dark mode")
     for now in (scheme, "dark" if scheme == "light" else "light"):
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == grounds[now]
-        assert page.evaluate("plot.layout.paper_bgcolor") == surfaces[now]
+        page.wait_for_function("colour => plot.layout.paper_bgcolor === colour", arg=surfaces[now])
         expect(button).to_have_attribute("aria-pressed", str(now == "dark").lower())
         button.click()
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tradeoff.errors import InputError
 from tradeoff.report.figures import Panel
+from tradeoff.report.frontier import COSTS
 from tradeoff.report.html.page import page
 from tradeoff.report.html.provenance import Facts
 from tradeoff.report.html.views import AXES, Probability, protocols
@@ -16,6 +17,8 @@ __all__ = ["Probability", "html_report"]
 
 MOST_BYTES = 6_000_000  # plotly's script has 4.8 of them; some 10,000 networks fit into the rest
 _UNITS = {"macs": "G", "latency_ms": "ms", "params": "M", "peak_memory_bytes": "MB", "activation_bytes": "MB"}
+_BRIEF = COSTS | {"peak_memory_bytes": "memory"}
+"""The costs that the table names a row for when it is on their frontier, as other reports do."""
 
 
 def html_report(
@@ -58,4 +61,5 @@ def html_report(
 
 
 def _axis(axis: Panel) -> dict[str, str]:
-    return {"column": axis.column, "title": axis.title, "short": axis.short, "unit": _UNITS[axis.column]}
+    named = {"brief": _BRIEF[axis.column]} if axis.column in _BRIEF else {}
+    return {"column": axis.column, "title": axis.title, "short": axis.short, "unit": _UNITS[axis.column]} | named

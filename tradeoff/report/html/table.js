@@ -8,7 +8,7 @@ function columnsOf(view, rows, frontiers) {
   const has = (name) => rows.some((row) => row[name] != null);
   const several = view.name === "best" || new Set(rows.map(setting)).size > 1;
   const number = (column, title) => ({ title, text: (row) => digits(row[column]), by: (row) => row[column] });
-  const on = (row) => DATA.axes.filter((axis) => frontiers.get(axis.column).has(row)).map((axis) => axis.short);
+  const on = (row) => DATA.axes.filter((axis) => axis.brief && frontiers.get(axis.column).has(row)).map((axis) => axis.brief);
   const sure = DATA.axes.filter((axis) => has(`p_frontier_${axis.column}`));
   return [
     { title: "Variant", by: (row) => row.name },
@@ -25,8 +25,8 @@ function columnsOf(view, rows, frontiers) {
     ...(has("top1") ? [{
       title: "On frontier", wide: true, text: (row) => on(row).join(", ") || MISSING, by: (row) => on(row).length, most: true,
     }] : []),
-    ...sure.map(({ column, short }) => ({
-      title: `P(frontier) % ${short}`, text: (row) => (row[`p_frontier_${column}`] ?? NaN).toFixed(0).replace("NaN", MISSING),
+    ...sure.map(({ column, short, brief }) => ({
+      title: `P(frontier) % ${brief ?? short}`, text: (row) => (row[`p_frontier_${column}`] ?? NaN).toFixed(0).replace("NaN", MISSING),
       by: (row) => row[`p_frontier_${column}`], most: true,
     })),
   ];
@@ -134,7 +134,7 @@ function described(row, state) {
     strip(row.units, true),
     ...(row.units ? [key()] : []),
     element("dl", { class: "facts" },
-      ...pairs(numbers, "number"), element("div", { class: "gap" }), ...pairs(protocolOf(row))),
+      ...pairs(numbers, "number"), element("div", { class: "gap" }), ...pairs(protocolOf(row), "small")),
   ];
 }
 
