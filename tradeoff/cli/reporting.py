@@ -16,6 +16,7 @@ from tradeoff.console import print_json, print_renderables
 from tradeoff.errors import InputError
 
 _FITS: Mapping[str, tuple[str, ...]] = {
+    "html": ("opens", "name"),
     "paper": ("pdf",),
     "claims": ("check",),
     "search": ("pdf",),
@@ -61,6 +62,10 @@ def report(
     check: Annotated[
         bool, typer.Option("--check", help="With --claims: leave with exit code 1 if a claim is REFUTED.")
     ] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Instead, write one HTML file to look into the sweeps; it needs no network.")
+    ] = False,
+    opens: Annotated[bool, typer.Option("--open", help="With --html: open the file in the browser.")] = False,
     figure: Annotated[
         str | None,
         typer.Option(
@@ -105,6 +110,8 @@ def report(
 
     Example: tradeoff report --pareto --sweep bottom_heavy --runtime openvino
 
+    Example: tradeoff report --html --open
+
     Example: tradeoff report --claims sweeps/figure4.yaml --check
 
     Example: tradeoff report --paper --results results/reference
@@ -124,6 +131,11 @@ def report(
             from tradeoff.cli.report_claims import decide_claims
 
             decide_claims(results, claims, out, check=check, as_json=as_json)
+            return
+        if html:
+            from tradeoff.cli.report_html import report_html
+
+            report_html(results, out, name, opens, as_json)
             return
         if paper:
             from tradeoff.cli.report_paper import report_beside_the_paper

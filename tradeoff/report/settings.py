@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,13 @@ def require_runtime(known: list[str], runtime: str, where: str) -> None:
 
 def of_runtime(table: pd.DataFrame, runtime: str) -> pd.DataFrame:
     """The rows of one runtime, with their own index; a network that was not timed in it stays, without a latency."""
-    own = table[(table["runtime"] == runtime) | table["runtime"].isna()]
+    return of_setting(table, {"runtime": runtime})
+
+
+def of_setting(table: pd.DataFrame, setting: Mapping[str, str]) -> pd.DataFrame:
+    """The same for a runtime, precision and layout, or for some of the three, by their columns."""
+    wanted = pd.concat([table[column] == value for column, value in setting.items()], axis=1).all(axis=1)
+    own = table[wanted | table["runtime"].isna()]
     keys = present(table, *NETWORK, *INPUT, *ACCURACY)
     others = table.drop(own.index).drop_duplicates(keys)
     known = set(own[keys].astype(object).fillna("").itertuples(index=False, name=None))
