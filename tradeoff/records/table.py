@@ -42,6 +42,8 @@ COLUMNS = (
         "params",
         "weights",
         "macs",
+        "curve_macs",
+        "curve_weights",
         "activation_bytes",
     ),
     *(
@@ -74,6 +76,8 @@ COLUMNS = (
 far the output is from eager float32's, `matrix_fraction` how near the latency is to the multiply-adds at the rate of a
 matrix product, and `bound` what limits the network on this machine, `compute` or `memory`.
 
+`macs` are the multiply-adds that are executed, `curve_macs` and `curve_weights` those and the weights as the paper
+counts them: NaN for other families, and on records that are older than this column.
 `units` is empty, `gating` false and `width` NaN for what has no such thing: networks that are not the paper's family's.
 `top1` and `top5` are of whole videos, their views averaged; `view_top1` is of single views, where there are several.
 `balanced_top1` is the mean of each class's own top-1, and `class_ratio` how many test clips the largest class has for
