@@ -58,6 +58,8 @@ def test_the_row_a_researcher_reads(table: Make) -> None:
         "Top-1 % [95 %]": "78.4 [77.1, 79.7]",
         "Top-5 %": "90.0",
         "Latency ms [95 %]": "581 [570, 8.00]",
+        "Clips/s (batch)": "120 (4)",
+        "Peak MB": "400",
         "Seeds": "3",
         "Frontier": "MACs, latency, params",
     }

@@ -1,4 +1,4 @@
-"""How numbers stand in a table: percent with its interval, milliseconds, counts in a unit; a dash for what is missing."""
+"""How numbers stand in a table: percent, milliseconds with intervals, counts in a unit; a dash for what is missing."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def latency_cells(table: pd.DataFrame) -> list[str]:
     """`8.39 [4.77, 14.7]`; where there is no latency, why, or a dash."""
     outcomes = table["latency_outcome"] if "latency_outcome" in table else [""] * len(table)
     rows = rows_of(table, "latency_ms", "latency_low_ms", "latency_high_ms")
-    return [milliseconds(*row, outcome=outcome) for row, outcome in zip(rows, outcomes, strict=True)]
+    return [milliseconds(*row, *[outcome]) for row, outcome in zip(rows, outcomes, strict=True)]
 
 
 def three_digits(value: float) -> str:

@@ -187,9 +187,17 @@ def interval_words(timed: pd.DataFrame) -> str:
     return f"interval: {interval}" if interval else ""
 
 
-def table_lines(table: pd.DataFrame) -> list[str]:
-    """For under a table, after its protocol: what some of its columns and rows mean."""
-    return [*start_lines(table), *memory_lines(table), *published_lines(table)]
+def table_lines(table: pd.DataFrame, headings: Sequence[str] = ()) -> list[str]:
+    """For under a table with these headings, after its protocol: what some of its columns and rows mean."""
+    explained = [line for heading, line in _EXPLAINED.items() if any(heading in each for each in headings)]
+    return [*explained, *start_lines(table), *memory_lines(table), *published_lines(table)]
+
+
+_EXPLAINED = {
+    "MACs (G), paper": "MACs, paper: multiply-adds as Figure 4 of arXiv 1712.04851 counts them; MACs: as executed.",
+    "Clips/s (batch)": "Clips/s: the most over batch sizes, with the batch that gave it.",
+    "Peak MB": "Peak MB: the most memory while it was timed: of the process on a CPU, PyTorch's allocations on a GPU.",
+}
 
 
 def start_lines(table: pd.DataFrame) -> list[str]:
