@@ -49,7 +49,7 @@ def percent(value: Any, low: Any = np.nan, high: Any = np.nan) -> str:
 
 def probability(value: float) -> str:
     """`61 %`; what was seen in no draw, or in all but few, is not said to be impossible or certain."""
-    return "under 1 %" if value < 0.01 else "over 99 %" if value > 0.99 else f"{100 * value:.0f} %"
+    return "<1 %" if value < 0.01 else ">99 %" if value > 0.99 else f"{100 * value:.0f} %"
 
 
 def points(interval: Interval) -> str:

@@ -25,8 +25,9 @@ from tradeoff.report.frontier import (
     knee_of,
 )
 
-LIKELY = 0.05
-"""Rows that are on no frontier as probably as this are not said to be, though by their estimates they may be near."""
+LIKELY, DOUBTFUL = 0.05, 0.2
+"""Of many rows those are listed that are on a frontier as probably as the first; a row of the table that is off the
+frontier by its estimates says that it may be on it where that is as probable as the second."""
 ALL_LISTED = 40
 """Of more rows than these only the likely ones are listed."""
 
@@ -88,7 +89,7 @@ class Fronts:
 
     def of(self, table: pd.DataFrame) -> list[Front]:
         """A front a cost that several rows have; none where no row's clips are known."""
-        key = tuple(table.index)
+        key = tuple(table.index), tuple(table["latency_ms"].notna())
         if key not in self._found:
             self._found[key] = _fronts(table, self.accuracies)
         return self._found[key]
@@ -106,21 +107,19 @@ def _fronts(table: pd.DataFrame, accuracies: Accuracies) -> list[Front]:
 
 
 def frontier_cells(table: pd.DataFrame, fronts: Sequence[Front], marks: pd.DataFrame) -> list[str]:
-    """`MACs 98 %, latency 61 %`: over which costs a row is on the frontier, and how probably; in parentheses where it
-    is not by the estimates, and may well be. Only the costs (of `marks`) of a row whose clips are not known."""
-    shares = probabilities(table, fronts)
-    cells = []
-    for shares_of, on in zip(shares.to_dict("records"), marks.to_dict("records"), strict=True):
-        words = []
-        for column, short in COSTS.items():
-            share = shares_of[column]
-            if np.isnan(share):
-                words += [short] * bool(on[column])
-            elif on[column] or share >= LIKELY:
-                text = f"{short} {probability(share)}"
-                words.append(text if on[column] else f"({text})")
-        cells.append(", ".join(words))
-    return cells
+    """`MACs 98 %, latency 61 %`: over which costs a row is on the frontier, and how probably; then in parentheses over
+    which it is not by the estimates, and may well be. Only the costs (of `marks`) where a row's clips are not known."""
+    found = probabilities(table, fronts).to_dict("records")
+    return [_cell(shares, on) for shares, on in zip(found, marks.to_dict("records"), strict=True)]
+
+
+def _cell(shares: Mapping[Any, float], on: Mapping[Any, bool]) -> str:
+    told = {column: "" if np.isnan(share) else f" {probability(share)}" for column, share in shares.items()}
+    certain = [short + told[column] for column, short in COSTS.items() if on[column]]
+    doubtful = [
+        short + told[column] for column, short in COSTS.items() if not on[column] and shares[column] >= DOUBTFUL
+    ]
+    return " ".join([", ".join(certain)] * bool(certain) + [f"({', '.join(doubtful)})"] * bool(doubtful))
 
 
 def probabilities(table: pd.DataFrame, fronts: Sequence[Front]) -> pd.DataFrame:

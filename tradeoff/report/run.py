@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,11 @@ from tradeoff.records.table import Table as Joined
 from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_figure, write_file, write_report
 from tradeoff.report.deployments import deployments_tables
-from tradeoff.report.protocols import slug
+from tradeoff.report.exports import check_export, export_sheets
+from tradeoff.report.fronts import Fronts, front_lines
+from tradeoff.report.joined import Sheet, front_records, sheets, split_note
+from tradeoff.report.protocols import slug, split_protocols
+from tradeoff.report.selection import Selection
 from tradeoff.report.settings import BEST, choose, place_in, require_runtime, runtimes
 from tradeoff.report.tables import rich_frame, rich_tables
 from tradeoff.report.temporal_figure import temporal_figure
@@ -39,6 +43,9 @@ from tradeoff.report.temporal_weights import (
 from tradeoff.setting_names import RUNTIMES
 
 
+EVERYTHING = Selection()
+
+
 @dataclass(frozen=True)
 class Report:
     """One sweep's tables for the terminal, the files that were written, what neither shows, and what failed."""
@@ -48,10 +55,13 @@ class Report:
     paths: list[Path]
     note: str = ""
     failed: Sequence[Attempt] = ()
+    sheets: Sequence[Sheet] = ()
 
     def as_record(self) -> dict[str, Any]:
         failed = [each.as_record() for each in self.failed]
-        return {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths], "failed": failed}
+        paths = [str(path) for path in self.paths]
+        rows = self.rows.to_dict("records")
+        return {"rows": rows, "paths": paths, "failed": failed, "frontier": front_records(self.sheets)}
 
     def renderables(self) -> list[RenderableType]:
         failed, note = (each.sentence for each in self.failed), [self.note] if self.note else []
@@ -84,35 +94,80 @@ def report_sweeps(
     pareto: bool = True,
     against: str | None = None,
     runtime: str | None = None,
+    selection: Selection = EVERYTHING,
+    exports: Sequence[Path] = (),
+    count: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> dict[str, Report]:
     """Write the report of one sweep, or of each in the folder, into `out`; the figures only with `pareto`.
 
     `against` names the variant that differences are given to, `runtime` the one whose latencies are shown, or `best`.
-    Of several sweeps those that have it are reported. Raises InputError where there is nothing to report.
+    `selection` chooses rows, which are then reported as `<name>_selected`, and how tables are printed and exported to
+    the files `exports`. `count` fills in multiply-adds as the paper counts them where older records lack them and the
+    selection asks for them. Of several sweeps those that have the runtime, and any row that fits, are reported.
+    Raises InputError where there is nothing to report.
     """
+    for path in exports:
+        check_export(path)
     folder = records_folder(results)
-    sweeps = [name] if name else list(Store(folder).sweeps())
-    if not sweeps:
-        raise InputError(f"results folder {results} holds no sweep: run tradeoff sweep first, or name another")
-    tables = {sweep: load_table(folder, sweep) for sweep in sweeps}
+    tables = _tables_of(folder, name, results)
+    where = f"sweep {name}" if name else f"results folder {results}"
     if runtime is not None:
-        tables = _timed_in(runtime, tables, f"sweep {name}" if name else f"results folder {results}")
+        tables = _timed_in(runtime, tables, where)
+    if count and selection.mentions("curve_macs", "curve_gmacs", "curve_weights"):
+        tables = {sweep: replace(table, rows=count(table.rows)) for sweep, table in tables.items()}
     reports = {}
-    for sweep, table in tables.items():
-        failed = failed_of(Store(folder), sweep)
+    for sweep, table in _selected(tables, selection, where).items():
+        failed, fronts = failed_of(Store(folder), sweep), Fronts(table.correct)
         paths = write_report(
             table.rows,
             table.correct,
             out,
-            sweep,
+            f"{sweep}_selected" if selection.where else sweep,
             figures=pareto,
             against=against,
             runtime=runtime,
             failed=[each.sentence for each in failed],
+            fronts=fronts,
+            note=selection.note,
         )
-        shown, note = sweep_tables(table.rows, sweep, runtime)
-        reports[sweep] = Report(_rows_of(table.rows, runtime, sweep), shown, paths, note, failed)
+        shown, note = sweep_tables(table.rows, sweep, runtime, selection=selection, fronts=fronts)
+        found, _ = sheets(table.rows, sweep, runtime, selection, fronts)
+        rows = _rows_of(table.rows, runtime, sweep, selection, found)
+        reports[sweep] = Report(rows, shown, paths, note, failed, found)
+    for path in exports:
+        _export(reports, path, selection)
     return reports
+
+
+def tables_of(results: Path, name: str | None = None) -> dict[str, Joined]:
+    """The joined table of one sweep, or of each in a results folder. Raises InputError where there is none."""
+    return _tables_of(records_folder(results), name, results)
+
+
+def _tables_of(folder: Path, name: str | None, results: Path) -> dict[str, Joined]:
+    sweeps = [name] if name else list(Store(folder).sweeps())
+    if not sweeps:
+        raise InputError(f"results folder {results} holds no sweep: run tradeoff sweep first, or name another")
+    return {sweep: load_table(folder, sweep) for sweep in sweeps}
+
+
+def _selected(tables: Mapping[str, Joined], selection: Selection, where: str) -> dict[str, Joined]:
+    """The sweeps that have rows that fit, with these alone. Raises InputError where none has."""
+    if selection.where is None:
+        return dict(tables)
+    found = {sweep: replace(table, rows=selection.rows(table.rows)) for sweep, table in tables.items()}
+    if all(table.rows.empty for table in found.values()):
+        every = pd.concat([table.rows for table in tables.values()], ignore_index=True)
+        raise InputError(selection.where.nothing(every, where))
+    return {sweep: table for sweep, table in found.items() if not table.rows.empty}
+
+
+def _export(reports: Mapping[str, Report], path: Path, selection: Selection) -> None:
+    """Write the sheets of all sweeps, and note the files with the sweep that each is of."""
+    found = [(sweep, sheet) for sweep, report in reports.items() for sheet in report.sheets]
+    files = export_sheets(found, path, selection.note)
+    for (sweep, _), file in zip(found, files, strict=True):
+        reports[sweep].paths.append(file)
 
 
 def _timed_in(runtime: str, tables: Mapping[str, Joined], where: str) -> dict[str, Joined]:
@@ -125,20 +180,46 @@ def _timed_in(runtime: str, tables: Mapping[str, Joined], where: str) -> dict[st
     return {sweep: tables[sweep] for sweep, names in found.items() if runtime in names or (runtime == BEST and names)}
 
 
-def _rows_of(rows: pd.DataFrame, runtime: str | None, name: str) -> pd.DataFrame:
-    """What a report in JSON holds: all there is, unless a runtime was asked for."""
+def _rows_of(
+    rows: pd.DataFrame, runtime: str | None, name: str, selection: Selection, found: Sequence[Sheet]
+) -> pd.DataFrame:
+    """What a report in JSON holds: all there is, unless a runtime or columns were asked for."""
+    if not selection.is_plain:
+        return pd.concat([sheet.numbers().assign(table=sheet.suffix) for sheet in found], ignore_index=True)
     chosen = choose(rows, runtime, name).rows
-    return rows if runtime is None or chosen is None else chosen
+    return selection.ordered(rows if runtime is None or chosen is None else chosen)
 
 
-def sweep_tables(rows: pd.DataFrame, name: str, runtime: str | None = None) -> tuple[list[Table], str]:
-    """The tables of a sweep for the terminal, as its report has them, and a sentence on what they leave out, or ""."""
+def sweep_tables(
+    rows: pd.DataFrame,
+    name: str,
+    runtime: str | None = None,
+    *,
+    selection: Selection = EVERYTHING,
+    fronts: Fronts | None = None,
+) -> tuple[list[Table], str]:
+    """The tables of a sweep for the terminal, as its report has them, and a sentence on what they leave out and why
+    there are several, or ""."""
+    drawn = fronts or Fronts({})
+    if not selection.is_plain:
+        found, note = sheets(rows, name, runtime, selection, drawn)
+        return [_printed(sheet, name, selection) for sheet in found], note
     chosen = choose(rows, runtime, name)
     tables = deployments_tables(rows, name) if chosen.deployments else []
+    notes = [chosen.note]
     if chosen.rows is not None:
         title = f"{name}, {chosen.suffix}" if chosen.suffix else name
-        tables += rich_tables(chosen.rows, title, across=chosen.across)
-    return tables, chosen.note
+        ordered = selection.ordered(chosen.rows)
+        tables += rich_tables(ordered, title, across=chosen.across, fronts=drawn.of)
+        notes.append(split_note(split_protocols(ordered, across=chosen.across), chosen.across))
+    return tables, "\n".join([*(each for each in [selection.note, *notes] if each)])
+
+
+def _printed(sheet: Sheet, name: str, selection: Selection) -> Table:
+    shown = sheet.shown()
+    lines = [*sheet.notes(), *(front_lines(sheet.fronts)[:-1] if "Frontier" in shown else []), selection.note]
+    title = f"{name} ({sheet.suffix})" if sheet.suffix else name
+    return rich_frame(shown, title=title, caption="\n".join(line for line in lines if line))
 
 
 def report_weights(records: Sequence[Record], store: Store, out: Path) -> dict[str, WeightsReport]:

@@ -52,13 +52,13 @@ def display_table(
 
 def markdown_table(shown: pd.DataFrame) -> str:
     """A GitHub table of texts; numbers are right-aligned, bars escaped."""
-    right = [_numeric(shown[column]) for column in shown]
+    right = [numeric(shown[column]) for column in shown]
     rows = [list(shown.columns), ["---:" if flag else "---" for flag in right]]
     rows += [[str(cell).replace("|", r"\|") for cell in row] for row in shown.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
-def _numeric(column: pd.Series[Any]) -> bool:
+def numeric(column: pd.Series[Any]) -> bool:
     texts = [str(text) for text in column]
     return column.name in (LATENCY_HEADING, STATED) or (
         all(text[:1] in f"0123456789+-{MISSING}" for text in texts) and column.name not in _WORDS
@@ -130,7 +130,7 @@ def rich_frame(shown: pd.DataFrame, title: str | None = None, caption: str | Non
         padding=(0, 1, 0, 0),
     )
     for column in shown:
-        justify: Literal["left", "right"] = "right" if _numeric(shown[column]) else "left"
+        justify: Literal["left", "right"] = "right" if numeric(shown[column]) else "left"
         result.add_column(str(column), justify=justify, no_wrap=column in _WHOLE)
     for row in shown.to_dict("records"):
         texts = (wrapped(text, lines=None) if column == "Variant" else str(text) for column, text in row.items())
