@@ -10,6 +10,20 @@ import typer
 
 from tradeoff.cli.app import app
 from tradeoff.cli.options import LOCAL_REPORTS, LOCAL_RESULTS, Json, Results
+from tradeoff.cli.report_table import (
+    Asked,
+    Budget,
+    Columns,
+    Compare,
+    Cost,
+    Export,
+    Sort,
+    Where,
+    Wide,
+    answer,
+    print_columns,
+    report_tables,
+)
 from tradeoff.console import print_json, print_renderables
 from tradeoff.errors import InputError
 
@@ -64,38 +78,66 @@ def report(
             help="Instead of sweeps, draw what this search reached in how many seconds of training; may be repeated.",
         ),
     ] = None,
+    where: Where = None,
+    sort: Sort = None,
+    columns: Columns = None,
+    wide: Wide = False,
+    export: Export = None,
+    budget: Budget = None,
+    compare: Compare = None,
+    cost: Cost = None,
     as_json: Json = False,
 ) -> None:
     """Write the table (Markdown, CSV) and, with --pareto, the figures of the sweeps in a results folder; or, with
     --figure, one figure of trained weights; or, with --search, searches side by side.
 
     Where a sweep timed several runtimes, precisions or layouts: all deployments, and the frontier over the fastest.
+    Rows that were measured in different ways are in different tables.
 
     Example: tradeoff report --pareto --sweep bottom_heavy
 
     Example: tradeoff report --pareto --sweep bottom_heavy --runtime openvino
 
+    Example: tradeoff report --where "latency_ms < 50 and frames == 16" --sort -top1 --export table.tex
+
+    Example: tradeoff report --budget "latency_ms<=30"
+
+    Example: tradeoff report --compare top-heavy bottom-heavy --cost latency_ms
+
     Example: tradeoff report --figure temporal-weights --weights i3d-kinetics400
 
     Example: tradeoff report --search grid --search random --search nsga2
     """
+    asked = Asked(where, sort, columns, wide, export or (), budget or (), compare, cost)
     written: dict[str, Report] | dict[str, WeightsReport] | dict[str, SearchReport]
     sweeps: dict[str, object] = {
         "--sweep": name,
         "--pareto": pareto or None,
         "--against": against,
         "--runtime": runtime,
+        **asked.options,
     }
     if search:
         _refuse("with --search", sweeps | {"--figure": figure, "--weights": weights, "--variant": variant})
         from tradeoff.report.searches import report_searches
 
         written = {" ".join(search): report_searches(results, search, out)}
+    elif columns == "help":
+        print_columns(as_json)
+        return
+    elif budget or compare:
+        refused: dict[str, object] = {
+            "--figure": figure,
+            "--pareto": pareto or None,
+            "--against": against,
+            "--runtime": runtime,
+        }
+        _refuse("with --budget or --compare", refused)
+        answer(asked, results, name, as_json)
+        return
     elif figure is None:
         _refuse("without --figure", {"--weights": weights, "--variant": variant})
-        from tradeoff.report.run import report_sweeps
-
-        written = report_sweeps(results, out, name, pareto=pareto, against=against, runtime=runtime)
+        written = report_tables(asked, results, out, name, pareto=pareto, against=against, runtime=runtime)
     else:
         _refuse("with --figure", sweeps)
         written = _draw_weights(figure, weights, variant, results, out)

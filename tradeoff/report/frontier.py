@@ -177,13 +177,18 @@ class Choice:
 
 def best_within(drawn: Drawn, limit: float) -> Choice | None:
     """The choice by the estimates; None where none costs as little as `limit`."""
-    place = within(drawn.cost, drawn.accuracy, limit)
+    return best_of([drawn], [drawn.cost <= limit], [drawn.costs <= limit])
+
+
+def best_of(drawn: Sequence[Drawn], able: Sequence[Bools], ables: Sequence[Bools]) -> Choice | None:
+    """The choice among the same rows drawn over several costs: those that are `able` (n,) under each, by the estimates,
+    and in each draw, `ables` (draws, n); of equally accurate ones the cheaper by the first. None where none is."""
+    first, fits, now = drawn[0], np.logical_and.reduce(ables), np.logical_and.reduce(able)
+    place = within(np.where(now, first.cost, np.inf), np.where(now, first.accuracy, np.nan), np.inf)
     if place is None:
         return None
-    fits = drawn.costs <= limit
-    able = np.where(fits, drawn.accuracies, -1.0)
-    winners = able.argmax(axis=1)[fits.any(axis=1)]
-    shares = np.bincount(winners, minlength=len(drawn)) / drawn.draws
+    winners = np.where(fits, first.accuracies, -1.0).argmax(axis=1)[fits.any(axis=1)]
+    shares = np.bincount(winners, minlength=len(first)) / first.draws
     rivals = [(int(other), float(shares[other])) for other in np.argsort(-shares, kind="stable") if shares[other] > 0]
     others = [each for each in rivals if each[0] != place]
     return Choice(place, float(fits[:, place].mean()), float(shares[place]), others)

@@ -88,7 +88,8 @@ class Fronts:
         self._found: dict[Any, list[Front]] = {}
 
     def of(self, table: pd.DataFrame) -> list[Front]:
-        """A front a cost that several rows have; none where no row's clips are known."""
+        """A front a cost that several rows have, whatever the order of the rows; none where no row's clips are known."""
+        table = table.sort_index()
         key = tuple(table.index), tuple(table["latency_ms"].notna())
         if key not in self._found:
             self._found[key] = _fronts(table, self.accuracies)

@@ -77,7 +77,7 @@ class Sheet:
         columns: dict[str, Any] = {}
         for name, words, rows in self._columns(with_intervals(self.columns or every)):
             if name == FRONTIER:
-                columns |= dict(self._marks().items())
+                columns |= {str(key): values for key, values in self._marks().items()}
             elif words:
                 columns[f"{name}: {words}"] = self._aligned(value_of(rows, name), rows, np.nan)
             else:

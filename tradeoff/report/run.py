@@ -42,7 +42,6 @@ from tradeoff.report.temporal_weights import (
 )
 from tradeoff.setting_names import RUNTIMES
 
-
 EVERYTHING = Selection()
 
 
@@ -116,7 +115,7 @@ def report_sweeps(
     if count and selection.mentions("curve_macs", "curve_gmacs", "curve_weights"):
         tables = {sweep: replace(table, rows=count(table.rows)) for sweep, table in tables.items()}
     reports = {}
-    for sweep, table in _selected(tables, selection, where).items():
+    for sweep, table in selected(tables, selection, where).items():
         failed, fronts = failed_of(Store(folder), sweep), Fronts(table.correct)
         paths = write_report(
             table.rows,
@@ -151,7 +150,7 @@ def _tables_of(folder: Path, name: str | None, results: Path) -> dict[str, Joine
     return {sweep: load_table(folder, sweep) for sweep in sweeps}
 
 
-def _selected(tables: Mapping[str, Joined], selection: Selection, where: str) -> dict[str, Joined]:
+def selected(tables: Mapping[str, Joined], selection: Selection, where: str) -> dict[str, Joined]:
     """The sweeps that have rows that fit, with these alone. Raises InputError where none has."""
     if selection.where is None:
         return dict(tables)

@@ -13,8 +13,9 @@ from tradeoff.report.where import FILTERS, Condition
 
 @dataclass(frozen=True)
 class Selection:
-    """`where`: rows that fit; `sort`: columns, the first one first, each with whether the largest come first; `columns`:
-    of `tradeoff.report.columns.KNOWN`, none for the usual ones; `wide`: a column a device and setting of a latency."""
+    """`where`: rows that fit; `sort`: columns, the first one first, each with whether the largest come first;
+    `columns`: of `tradeoff.report.columns.KNOWN`, none for the usual ones; `wide`: a column a device and setting of a
+    latency."""
 
     where: Condition | None = None
     sort: Sequence[tuple[str, bool]] = ()
