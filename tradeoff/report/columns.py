@@ -15,6 +15,7 @@ from tradeoff.report.cells import (
     MISSING,
     cell,
     latency_cells,
+    listed,
     milliseconds,
     percent,
     rows_of,
@@ -232,12 +233,12 @@ def require_known(name: str, option: str, among: Sequence[str] = tuple(KNOWN)) -
     if name in among:
         return name
     near = difflib.get_close_matches(name, among, n=3, cutoff=0.5) or [each for each in among if name in each][:3]
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    usual = [each for each in ("variant", "frames", "gmacs", "params_m", "top1", "latency_ms") if each in among]
-    raise InputError(
-        f"{option} names column {name!r}, which there is not: {hint}There are {', '.join(usual)} and "
-        f"{len(among) - len(usual)} more: tradeoff report --columns help"
-    )
+    usual = [each for each in _USUAL if each in among]
+    hint = f"did you mean {listed(near, 'or')}? All columns" if near else f"use {', '.join(usual)}; all {len(among)}"
+    raise InputError(f"{option} names column {name!r}, which there is not: {hint}: tradeoff report --columns help")
+
+
+_USUAL = ("variant", "frames", "gmacs", "params_m", "top1", "latency_ms", "clips_per_second")
 
 
 def default_columns(table: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 from tradeoff.report.columns import value_of
 from tradeoff.report.joined import TIMED
 from tradeoff.report.protocols import ACCURACY, INPUT, LATENCY, SETTING, SETTINGS, protocol_names, split_protocols
-from tradeoff.report.settings import NETWORK, fastest, present
+from tradeoff.report.settings import NETWORK, fastest, is_deployed_variously, present
 
 
 def contests(table: pd.DataFrame, costs: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
@@ -26,7 +26,8 @@ def contests(table: pd.DataFrame, costs: Sequence[str]) -> list[tuple[str, pd.Da
         return []
     timed = any(cost in TIMED for cost in costs)
     across = SETTING if timed else LATENCY
-    once = fastest(known) if timed else known.drop_duplicates(present(known, *NETWORK, *INPUT, *ACCURACY))
+    once = known if timed else known.drop_duplicates(present(known, *NETWORK, *INPUT, *ACCURACY))
+    once = fastest(once) if timed and is_deployed_variously(once) else once
     parts = split_protocols(once, across=across)
     return list(zip(protocol_names(parts, across=across), parts, strict=True))
 

@@ -88,7 +88,7 @@ class Fronts:
         self._found: dict[Any, list[Front]] = {}
 
     def of(self, table: pd.DataFrame) -> list[Front]:
-        """A front a cost that several rows have, whatever the order of the rows; none where no row's clips are known."""
+        """A front a cost, the same whatever the order of the rows; none where the clips of too few are known."""
         table = table.sort_index()
         key = tuple(table.index), tuple(table["latency_ms"].notna())
         if key not in self._found:

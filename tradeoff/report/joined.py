@@ -31,13 +31,15 @@ from tradeoff.report.protocols import (
     INPUT,
     LATENCY,
     SETTING,
+    latency_line,
     protocol_lines,
     protocol_names,
     split_protocols,
 )
 from tradeoff.report.selection import Selection
-from tradeoff.report.settings import BEST, NETWORK, choose, of_runtime, present, require_runtime, runtimes
+from tradeoff.report.settings import BEST, NETWORK, choose, of_runtime, place_in, present, require_runtime, runtimes
 from tradeoff.report.tables import notes_of
+from tradeoff.setting_names import PRECISIONS, RUNTIMES
 
 TIMED = (*COLUMNS[COLUMNS.index("device") :], "peak_memory_mb")
 """Columns of a latency: each device and setting has its own."""
@@ -89,8 +91,8 @@ class Sheet:
         if not self.conditions:
             return notes_of(self.rows, self.shown(), self.fronts)
         every = pd.concat([rows for _, rows in self.conditions])
-        own = "Columns that name a device or setting were measured on it alone: they do not compare in all else."
-        return [*protocol_lines(self.rows.assign(latency_ms=np.nan))[:-1], *protocol_lines(every)[2:], own]
+        own = "A column that names a device or setting is of that one alone."
+        return [*protocol_lines(self.rows, latency=False), latency_line(every), own]
 
     def _columns(self, names: Sequence[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
         """Each column's name, the device and setting that it is of, if any, and the rows to take it from."""
@@ -161,20 +163,37 @@ def _wide_sheet(part: pd.DataFrame, suffix: str, selection: Selection, fronts: F
     if len(conditions) < 2:
         return Sheet(variants, suffix, selection.columns, fronts.of(variants))
     variants = variants.assign(latency_ms=np.nan)  # no one latency is that of the row
-    usual = [name for name in default_columns(variants) if name not in (*LATENCY, "processes")]
-    usual = [name for name in usual if name not in TIMED or name == "latency_ms"]
+    usual = [name for name in default_columns(variants) if name == "latency_ms" or _is_usual(variants, name)]
     return Sheet(variants, suffix, selection.columns or usual, fronts.of(variants), conditions)
 
 
+def _is_usual(variants: pd.DataFrame, name: str) -> bool:
+    """Of a wide table: what is not of a latency, and is known of any variant."""
+    if name == FRONTIER:
+        return bool(variants["top1"].notna().any())
+    return name not in (*TIMED, "units") and bool(value_of(variants, name).notna().any())
+
+
 def _conditions(part: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Each device and setting that anything was timed in, named by what tells it from the others, with its rows."""
+    """Each device and setting that anything was timed in, the plainest first, with its rows; named by what tells it
+    from the others, its layout only where nothing else does."""
     timed = part[part["device"].notna()]
     keys = present(timed, *LATENCY)
+    found = [rows for _, rows in timed.groupby(keys, dropna=False, sort=False)]
+    found.sort(key=lambda rows: _plainness(rows.iloc[0]))
     told = [key for key in keys if timed[key].nunique() > 1]
-    for _, rows in timed.groupby(keys, dropna=False, sort=False):
-        first = rows.iloc[0]
-        words = " ".join(_NAMED.get(key, "{}").format(_plain(first[key])) for key in told)
+    without = [_condition(rows, [key for key in told if key != "layout"]) for rows in found]
+    names = without if len(set(without)) == len(found) else [_condition(rows, told) for rows in found]
+    for words, rows in zip(names, found, strict=True):
         yield words, rows.drop_duplicates(list(NETWORK))
+
+
+def _condition(rows: pd.DataFrame, told: Sequence[str]) -> str:
+    return " ".join(_NAMED.get(key, "{}").format(_plain(rows[key].iloc[0])) for key in told)
+
+
+def _plainness(row: Any) -> tuple[Any, ...]:
+    return str(row["device"]), place_in(RUNTIMES, row["runtime"]), place_in(PRECISIONS, row["precision"])
 
 
 def _plain(value: Any) -> str:

@@ -101,7 +101,7 @@ def _text(value: Any) -> str:
 
 def protocol_lines(table: pd.DataFrame, *, latency: bool = True) -> list[str]:
     """How the rows were measured, for under a figure or a table: accuracy's line, its interval's, latency's."""
-    lines = [_data_line(table), _interval_line(table), _latency_line(table) if latency else ""]
+    lines = [_data_line(table), _interval_line(table), latency_line(table) if latency else ""]
     return [line for line in [*lines, _best_line(table) if latency else ""] if line]
 
 
@@ -141,7 +141,8 @@ def _interval_line(table: pd.DataFrame) -> str:
     return f"{trained}; 95 % intervals: {values(table, 'interval')}."
 
 
-def _latency_line(table: pd.DataFrame) -> str:
+def latency_line(table: pd.DataFrame) -> str:
+    """How the latencies of rows were measured, or why there are none."""
     timed = table[table["latency_ms"].notna()]
     if timed.empty:
         failed = sorted({each for each in table.get("latency_outcome", pd.Series(dtype=object)).dropna() if each})

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from tradeoff.errors import InputError
 from tradeoff.records.attempts import Attempt, failed_of
@@ -19,7 +19,7 @@ from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_figure, write_file, write_report
 from tradeoff.report.deployments import deployments_tables
 from tradeoff.report.exports import check_export, export_sheets
-from tradeoff.report.fronts import Fronts, front_lines
+from tradeoff.report.fronts import Fronts, reach_lines
 from tradeoff.report.joined import Sheet, front_records, sheets, split_note
 from tradeoff.report.protocols import slug, split_protocols
 from tradeoff.report.selection import Selection
@@ -50,7 +50,7 @@ class Report:
     """One sweep's tables for the terminal, the files that were written, what neither shows, and what failed."""
 
     rows: pd.DataFrame
-    tables: list[Table]
+    tables: list[RenderableType]
     paths: list[Path]
     note: str = ""
     failed: Sequence[Attempt] = ()
@@ -196,29 +196,34 @@ def sweep_tables(
     *,
     selection: Selection = EVERYTHING,
     fronts: Fronts | None = None,
-) -> tuple[list[Table], str]:
+) -> tuple[list[RenderableType], str]:
     """The tables of a sweep for the terminal, as its report has them, and a sentence on what they leave out and why
     there are several, or ""."""
     drawn = fronts or Fronts({})
     if not selection.is_plain:
         found, note = sheets(rows, name, runtime, selection, drawn)
-        return [_printed(sheet, name, selection) for sheet in found], note
+        return [_printed(sheet, name) for sheet in found], _joined_notes(selection.note, note)
     chosen = choose(rows, runtime, name)
-    tables = deployments_tables(rows, name) if chosen.deployments else []
+    tables: list[RenderableType] = [*deployments_tables(rows, name)] if chosen.deployments else []
     notes = [chosen.note]
     if chosen.rows is not None:
         title = f"{name}, {chosen.suffix}" if chosen.suffix else name
         ordered = selection.ordered(chosen.rows)
         tables += rich_tables(ordered, title, across=chosen.across, fronts=drawn.of)
         notes.append(split_note(split_protocols(ordered, across=chosen.across), chosen.across))
-    return tables, "\n".join([*(each for each in [selection.note, *notes] if each)])
+    return tables, _joined_notes(selection.note, *notes)
 
 
-def _printed(sheet: Sheet, name: str, selection: Selection) -> Table:
+def _joined_notes(*notes: str) -> str:
+    return "\n".join(note for note in notes if note)
+
+
+def _printed(sheet: Sheet, name: str) -> RenderableType:
+    """A table with its protocol under it, which is not wrapped to the width of a narrow table."""
     shown = sheet.shown()
-    lines = [*sheet.notes(), *(front_lines(sheet.fronts)[:-1] if "Frontier" in shown else []), selection.note]
     title = f"{name} ({sheet.suffix})" if sheet.suffix else name
-    return rich_frame(shown, title=title, caption="\n".join(line for line in lines if line))
+    lines = [*sheet.notes(), *(reach_lines(sheet.fronts) if "Frontier" in shown else [])]
+    return Group(rich_frame(shown, title=title), *(Text(line) for line in lines), Text())
 
 
 def report_weights(records: Sequence[Record], store: Store, out: Path) -> dict[str, WeightsReport]:

@@ -79,8 +79,8 @@ def compare_families(tables: Mapping[str, Table], left: str, right: str, cost: s
     found = [each for sweep, table in tables.items() for each in _compared(sweep, table, sides, cost)]
     if not found:
         raise InputError(
-            f"--compare: none of {listed(list(tables))} has variants of its own on both sides, {left} and {right}, with "
-            f"an accuracy and {cost}"
+            f"--compare: no variants with an accuracy and {cost} are {left} alone and {right} alone, in none of "
+            f"{listed(list(tables))}"
         )
     return found
 

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tradeoff.errors import InputError
+from tradeoff.report.cells import listed
 from tradeoff.report.columns import FRONTIER, KNOWN, require_known, value_of
 
 FILTERS = tuple(name for name in KNOWN if name != FRONTIER)
@@ -63,7 +64,7 @@ class Condition:
 
     def nothing(self, table: pd.DataFrame, where: str) -> str:
         """That no row fits, and what the columns that it names hold instead."""
-        there = "; ".join(f"{name} {_held(value_of(table, name))}" for name in self.columns)
+        there = "; ".join(f"{name} {_held(name, value_of(table, name))}" for name in self.columns)
         return f"{self.option} {self.text!r} fits none of the {len(table)} rows of {where}: {there}"
 
     def _parsed(self) -> ast.expr:
@@ -192,7 +193,7 @@ def _is(kind: str | None) -> str:
     return "is a text" if kind == "texts" else "is a number"
 
 
-def _held(column: pd.Series[Any]) -> str:
+def _held(name: str, column: pd.Series[Any]) -> str:
     """What a column holds: `is 8.39 to 18.2`, `is I2D, I3D, ... (19 in all)`, `is not on record`."""
     values = column.dropna().unique().tolist()
     if not values:
@@ -200,8 +201,9 @@ def _held(column: pd.Series[Any]) -> str:
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) == len(values):
         low, high = min(numbers), max(numbers)
-        return f"is {low:.4g}" if low == high else f"is {low:.4g} to {high:.4g}"
+        unit = ", a fraction" if KNOWN[name].about.endswith("a fraction") else ""
+        return (f"is {low:.4g}" if low == high else f"is {low:.4g} to {high:.4g}") + unit
     texts = [str(value) or "''" for value in values]
     if len(texts) > _MOST_VALUES:
         return f"is {', '.join(texts[:_MOST_VALUES])}, ... ({len(texts)} in all)"
-    return f"is {' or '.join(texts)}"
+    return f"is {listed(texts, 'or')}"
