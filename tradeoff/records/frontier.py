@@ -72,21 +72,22 @@ def within(cost: ArrayLike, accuracy: ArrayLike, limit: float) -> int | None:
     return int(fits[np.lexsort((costs[fits], -accuracies[fits]))[0]]) if fits.size else None
 
 
-def knee(cost: ArrayLike, accuracy: ArrayLike) -> int | None:
+def knee(cost: ArrayLike, accuracy: ArrayLike, on: Bools | None = None) -> int | None:
     """The place of the point after which accuracy gets dear: of the frontier the one furthest above the straight line
     between its ends, cost on a logarithmic scale (Satopaa et al. 2011).
 
-    None where the frontier has fewer than three points, or none above that line. Costs must be positive.
+    `on`, bool (n,), is the frontier where it is known. None where it has fewer than three points, or none above that
+    line. Costs must be positive.
     """
     costs, accuracies = np.asarray(cost, dtype=float), np.asarray(accuracy, dtype=float)
-    on = np.flatnonzero(frontier(costs, accuracies))
-    on = on[np.argsort(costs[on], kind="stable")]
-    if np.unique(costs[on]).size < 3:
+    places = np.flatnonzero(frontier(costs, accuracies) if on is None else on)
+    places = places[np.argsort(costs[places], kind="stable")]
+    if np.unique(costs[places]).size < 3:
         return None
-    x, y = np.log(costs[on]), accuracies[on]
+    x, y = np.log(costs[places]), accuracies[places]
     above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])
     best = int(above.argmax())
-    return int(on[best]) if above[best] > 1e-9 else None
+    return int(places[best]) if above[best] > 1e-9 else None
 
 
 def gain(cost: ArrayLike, accuracy: ArrayLike, base_cost: ArrayLike, base_accuracy: ArrayLike) -> float:

@@ -27,8 +27,8 @@ COSTS = {"macs": "MACs", "latency_ms": "latency", "params": "params"}
 """The costs that a frontier is drawn for: the column of the joined table, and its short name."""
 INTERVALS = {"latency_ms": ("latency_low_ms", "latency_high_ms"), "host_ms": ("host_low_ms", "host_high_ms")}
 """The costs that were timed, with the columns of their intervals."""
-_LARGEST, _FEWEST = 1_000_000, 500
-"""So many numbers a matrix of draws has, unless that would be fewer draws: of 500 rows the usual 2000."""
+_LARGEST, _FEWEST = 500_000, 500
+"""So many numbers a matrix of draws has, unless that would be fewer draws: of 250 rows the usual 2000."""
 
 
 def frontier_marks(table: pd.DataFrame) -> pd.DataFrame:
@@ -43,7 +43,7 @@ class Drawn:
     """Rows of one protocol that have an accuracy, its clips and a cost: their estimates, and joint draws of them.
 
     index: of the table; cost, accuracy: (n,); costs, accuracies: (draws, n), in the same units (accuracies are
-    fractions). There are 2000 draws, of more than 500 rows fewer.
+    fractions). There are 2000 draws, of more than 250 rows fewer.
     """
 
     column: str
@@ -61,9 +61,14 @@ class Drawn:
         return len(self.accuracies)
 
     @cached_property
+    def on(self) -> Bools:
+        """bool (draws, n): the frontier of each draw."""
+        return frontiers(self.costs, self.accuracies)
+
+    @cached_property
     def on_frontier(self) -> Floats:
         """(n,): in which share of the draws each row is on the frontier."""
-        return np.asarray(frontiers(self.costs, self.accuracies).mean(axis=0))
+        return np.asarray(self.on.mean(axis=0))
 
     def able(self) -> NDArray[np.intp]:
         """The places of the rows that are on the frontier in any draw: all that its shape depends on."""
@@ -108,7 +113,8 @@ def _drawn(rows: pd.DataFrame, reached: Floats, column: str) -> Drawn:
     cost = own[column].to_numpy(dtype=float)
     low, high = (own[each].to_numpy(dtype=float) for each in INTERVALS.get(column, (column, column)))
     paid = cost_draws(cost, low, high, len(reached))
-    return Drawn(column, own.index.tolist(), cost, own["top1"].to_numpy(dtype=float), paid, reached[:, known])
+    reached = reached if known.all() else reached[:, known]
+    return Drawn(column, own.index.tolist(), cost, own["top1"].to_numpy(dtype=float), paid, reached)
 
 
 def probability_on_frontier(drawn: Drawn) -> Floats:
@@ -158,10 +164,8 @@ def knee_of(drawn: Drawn) -> tuple[int, float] | None:
     place = knee(drawn.cost, drawn.accuracy)
     if place is None:
         return None
-    able = drawn.able()
-    some = drawn.take(able)
-    found = [knee(cost, accuracy) for cost, accuracy in zip(some.costs, some.accuracies, strict=True)]
-    return place, float(np.mean([each is not None and able[each] == place for each in found]))
+    found = [knee(*each) for each in zip(drawn.costs, drawn.accuracies, drawn.on, strict=True)]
+    return place, float(np.mean([each == place for each in found]))
 
 
 @dataclass(frozen=True)

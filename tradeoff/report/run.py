@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,12 @@ class Report:
     paths: list[Path]
     note: str = ""
     failed: Sequence[Attempt] = ()
-    sheets: Sequence[Sheet] = ()
+    make_sheets: Callable[[], Sequence[Sheet]] = tuple
+
+    @cached_property
+    def sheets(self) -> Sequence[Sheet]:
+        """The same tables for files of their own; made where they are wanted."""
+        return self.make_sheets()
 
     def as_record(self) -> dict[str, Any]:
         failed = [each.as_record() for each in self.failed]
@@ -130,9 +136,9 @@ def report_sweeps(
             note=selection.note,
         )
         shown, note = sweep_tables(table.rows, sweep, runtime, selection=selection, fronts=fronts)
-        found, _ = sheets(table.rows, sweep, runtime, selection, fronts)
-        rows = _rows_of(table.rows, runtime, sweep, selection, found)
-        reports[sweep] = Report(rows, shown, paths, note, failed, found)
+        make = partial(_sheets, table.rows, sweep, runtime, selection, fronts)
+        rows = _rows_of(table.rows, runtime, sweep, selection, make)
+        reports[sweep] = Report(rows, shown, paths, note, failed, make)
     for path in exports:
         _export(reports, path, selection)
     return reports
@@ -179,12 +185,16 @@ def _timed_in(runtime: str, tables: Mapping[str, Joined], where: str) -> dict[st
     return {sweep: tables[sweep] for sweep, names in found.items() if runtime in names or (runtime == BEST and names)}
 
 
+def _sheets(rows: pd.DataFrame, name: str, runtime: str | None, selection: Selection, fronts: Fronts) -> list[Sheet]:
+    return sheets(rows, name, runtime, selection, fronts)[0]
+
+
 def _rows_of(
-    rows: pd.DataFrame, runtime: str | None, name: str, selection: Selection, found: Sequence[Sheet]
+    rows: pd.DataFrame, runtime: str | None, name: str, selection: Selection, make: Callable[[], Sequence[Sheet]]
 ) -> pd.DataFrame:
     """What a report in JSON holds: all there is, unless a runtime or columns were asked for."""
     if not selection.is_plain:
-        return pd.concat([sheet.numbers().assign(table=sheet.suffix) for sheet in found], ignore_index=True)
+        return pd.concat([sheet.numbers().assign(table=sheet.suffix) for sheet in make()], ignore_index=True)
     chosen = choose(rows, runtime, name).rows
     return selection.ordered(rows if runtime is None or chosen is None else chosen)
 
