@@ -94,11 +94,11 @@ def test_what_is_no_condition_is_a_sentence(rows: pd.DataFrame, text: str, words
 
 def test_what_fits_nothing_says_what_there_is(rows: pd.DataFrame) -> None:
     with pytest.raises(
-        InputError, match=r"fits none of the 5 rows of sweep x: top1 is 0\.\d+ to 0\.\d+; runtime is eager"
+        InputError, match=r"fits none of the 5 rows of sweep x: top1 is 0\.\d+ to 0\.\d+, a fraction; runtime is eager"
     ):
         Condition("top1 > 80 and runtime == 'openvino'").require(rows, "sweep x")
     bare: Any = rows.assign(host_ms=np.nan)
     with pytest.raises(InputError, match="host_ms is not on record"):
         Condition("host_ms < 1").require(bare, "sweep x")
-    with pytest.raises(InputError, match="variant is I2D or I3D or S3D-G or"):
+    with pytest.raises(InputError, match="variant is I2D, I3D, S3D-G, Top-Heavy-I3D-3 or Fast-S3D"):
         Condition("variant == 'R3D'").require(rows, "sweep x")

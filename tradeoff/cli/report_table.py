@@ -16,7 +16,6 @@ from tradeoff.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tradeoff.records.table import Table
     from tradeoff.report.run import Report
     from tradeoff.report.selection import Selection
 
@@ -102,6 +101,7 @@ def print_columns(as_json: bool) -> None:
 def answer(asked: Asked, results: Path, name: str | None, as_json: bool) -> None:
     """Print what --budget or --compare asks for. Exits with 1 where nothing fits a budget."""
     from tradeoff.report.budget import Limit, answers
+    from tradeoff.report.run import selected, tables_of
     from tradeoff.report.versus import MEANING, compare_families
 
     given = asked.options
@@ -109,9 +109,11 @@ def answer(asked: Asked, results: Path, name: str | None, as_json: bool) -> None
         if given[option] is not None:
             raise InputError(f"{option} means nothing with {'--budget' if asked.budget else '--compare'}: leave it out")
     limits = [Limit.parse(each) for each in asked.budget]
-    tables = _tables(asked, results, name)
+    costs = [limit.column for limit in limits] or [asked.cost or "macs"]
+    where = f"sweep {name}" if name else f"results folder {results}"
+    tables = selected(tables_of(results, name), asked.selection(), where, count_as_the_paper, costs)
     if asked.compare:
-        compared = compare_families(tables, *asked.compare, asked.cost or "macs")
+        compared = compare_families(tables, *asked.compare, *costs)
         _print(compared, MEANING, as_json)
         return
     found = answers(tables, limits)
@@ -119,13 +121,6 @@ def answer(asked: Asked, results: Path, name: str | None, as_json: bool) -> None
     _print(found, meaning, as_json)
     if all(each.choice is None for each in found):
         raise typer.Exit(1)
-
-
-def _tables(asked: Asked, results: Path, name: str | None) -> dict[str, Table]:
-    from tradeoff.report.run import selected, tables_of
-
-    where = f"sweep {name}" if name else f"results folder {results}"
-    return selected(tables_of(results, name), asked.selection(), where)
 
 
 def _print(found: Sequence[Any], meaning: str, as_json: bool) -> None:

@@ -75,9 +75,9 @@ class Sheet:
 
     def numbers(self) -> pd.DataFrame:
         """The values unrounded, for programs: fractions, counts, milliseconds; each with its interval."""
-        every = [*COLUMNS, FRONTIER]
+        names = with_intervals(self.columns) if self.columns else (*COLUMNS, FRONTIER)
         columns: dict[str, Any] = {}
-        for name, words, rows in self._columns(with_intervals(self.columns or every)):
+        for name, words, rows in self._columns(names):
             if name == FRONTIER:
                 columns |= {str(key): values for key, values in self._marks().items()}
             elif words:

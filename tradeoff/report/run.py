@@ -44,6 +44,7 @@ from tradeoff.report.temporal_weights import (
 from tradeoff.setting_names import RUNTIMES
 
 EVERYTHING = Selection()
+Count = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def report_sweeps(
     runtime: str | None = None,
     selection: Selection = EVERYTHING,
     exports: Sequence[Path] = (),
-    count: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    count: Count | None = None,
 ) -> dict[str, Report]:
     """Write the report of one sweep, or of each in the folder, into `out`; the figures only with `pareto`.
 
@@ -118,10 +119,8 @@ def report_sweeps(
     where = f"sweep {name}" if name else f"results folder {results}"
     if runtime is not None:
         tables = _timed_in(runtime, tables, where)
-    if count and selection.mentions("curve_macs", "curve_gmacs", "curve_weights"):
-        tables = {sweep: replace(table, rows=count(table.rows)) for sweep, table in tables.items()}
     reports = {}
-    for sweep, table in selected(tables, selection, where).items():
+    for sweep, table in selected(tables, selection, where, count).items():
         failed, fronts = failed_of(Store(folder), sweep), Fronts(table.correct)
         paths = write_report(
             table.rows,
@@ -156,15 +155,34 @@ def _tables_of(folder: Path, name: str | None, results: Path) -> dict[str, Joine
     return {sweep: load_table(folder, sweep) for sweep in sweeps}
 
 
-def selected(tables: Mapping[str, Joined], selection: Selection, where: str) -> dict[str, Joined]:
-    """The sweeps that have rows that fit, with these alone. Raises InputError where none has."""
-    if selection.where is None:
-        return dict(tables)
-    found = {sweep: replace(table, rows=selection.rows(table.rows)) for sweep, table in tables.items()}
-    if all(table.rows.empty for table in found.values()):
+_COUNTED = ("curve_macs", "curve_gmacs", "curve_weights")
+
+
+def selected(
+    tables: Mapping[str, Joined],
+    selection: Selection,
+    where: str,
+    count: Count | None = None,
+    about: Sequence[str] = (),
+) -> dict[str, Joined]:
+    """The sweeps that have rows that fit, with these alone. Raises InputError where none has.
+
+    `count` fills in multiply-adds as the paper counts them, where they are asked for: by the selection, or as one of
+    the columns that the answer is `about`.
+    """
+    if count and selection.where and set(selection.where.columns) & set(_COUNTED):
+        tables = _changed(tables, count)
+    found = _changed(tables, selection.rows)
+    if selection.where and all(table.rows.empty for table in found.values()):
         every = pd.concat([table.rows for table in tables.values()], ignore_index=True)
         raise InputError(selection.where.nothing(every, where))
-    return {sweep: table for sweep, table in found.items() if not table.rows.empty}
+    kept = {sweep: table for sweep, table in found.items() if not table.rows.empty or selection.where is None}
+    wanted = selection.mentions(*_COUNTED) or bool(set(about) & set(_COUNTED))
+    return _changed(kept, count) if count and wanted else kept
+
+
+def _changed(tables: Mapping[str, Joined], change: Count) -> dict[str, Joined]:
+    return {sweep: replace(table, rows=change(table.rows)) for sweep, table in tables.items()}
 
 
 def _export(reports: Mapping[str, Report], path: Path, selection: Selection) -> None:
