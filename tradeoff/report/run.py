@@ -12,6 +12,7 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from tradeoff.console import console
 from tradeoff.errors import InputError
 from tradeoff.records.attempts import Attempt, failed_of
 from tradeoff.records.store import Record, Store
@@ -251,7 +252,7 @@ def _printed(sheet: Sheet, name: str) -> RenderableType:
     shown = sheet.shown()
     title = f"{name} ({sheet.suffix})" if sheet.suffix else name
     lines = [*sheet.notes(), *(reach_lines(sheet.fronts) if "Frontier" in shown else [])]
-    return Group(rich_frame(shown, title=title), *(Text(line) for line in lines), Text())
+    return Group(rich_frame(shown, title=title, width=console().width), *(Text(line) for line in lines), Text())
 
 
 def report_weights(records: Sequence[Record], store: Store, out: Path) -> dict[str, WeightsReport]:

@@ -12,12 +12,13 @@ import rich.box
 import rich.table
 import rich.text
 
+from tradeoff.console import console
 from tradeoff.errors import InputError
 from tradeoff.records.statistics import Interval, paired_differences
 from tradeoff.report.cells import MISSING as MISSING
 from tradeoff.report.cells import latency_cells as latency_cells
+from tradeoff.report.cells import listed, points
 from tradeoff.report.cells import percent as percent
-from tradeoff.report.cells import points
 from tradeoff.report.cells import three_digits as three_digits
 from tradeoff.report.cells import units_in_words as units_in_words
 from tradeoff.report.columns import FRONTIER, PUBLISHED, STATED, cells_of, default_columns, heading_of
@@ -90,18 +91,74 @@ def rich_table(
     table: pd.DataFrame,
     title: str | None = None,
     fronts: Sequence[Front] = (),
-    columns: Sequence[str] | None = None,
+    width: int | None = None,
 ) -> rich.table.Table:
-    """The table of one protocol for the terminal, with the protocol as its caption."""
-    # The name says which units are 3D, and a terminal is narrow.
-    shown = display_table(table, fronts, columns or [name for name in default_columns(table) if name != "units"])
-    caption = [*notes_of(table, shown), *(front_lines(fronts) if heading_of(FRONTIER) in shown else [])]
+    """The table of one protocol for a terminal, by default the one there is, with the protocol as its caption."""
+    shown = display_table(table, fronts, _narrow_columns(table))
+    room = width or console().width
+    shown, left_out = _fitted(shown, room)
+    caption = [*notes_of(table, shown), *front_lines(fronts)]
     if PUBLISHED in shown:
         told = shown[PUBLISHED].str.rstrip(")").str.split(" (", n=1, regex=False, expand=True)
         shown[PUBLISHED] = told[0]
         for protocol, names in table["variant"].groupby(told[1], sort=False):
             caption.append(f"Published for {', '.join(names.unique())}: {protocol}.")
-    return rich_frame(shown, title=title, caption="\n".join(caption))
+    if left_out:
+        caption.append(f"No room for {listed(left_out)}: see the files, or choose --columns.")
+    return rich_frame(shown, title=title, caption="\n".join(caption), width=room)
+
+
+def _fitted(shown: pd.DataFrame, width: int) -> tuple[pd.DataFrame, list[str]]:
+    """A table that a terminal has room for without breaking words, and the columns that it goes without."""
+    left_out: list[str] = []
+    for heading in _SPARE:
+        if sum(_narrowest(shown[column]) for column in shown) <= _room(shown, width):
+            break
+        if heading in shown:
+            left_out.append(heading)
+            shown = shown.drop(columns=heading)
+    return shown, left_out
+
+
+def _narrowest(column: pd.Series[Any]) -> int:
+    """Letters in the longest word of a column; a variant's name is not broken."""
+    lines = [line for text in (column.name, *column) for line in _lines(column.name, text)]
+    words = [[line] if column.name == "Variant" else line.split() for line in lines]
+    return max((len(word) for each in words for word in each), default=0)
+
+
+def _room(shown: pd.DataFrame, width: int) -> int:
+    """What of a table's width is for letters, between the gaps that `rich_frame` leaves."""
+    return width - 2 * shown.shape[1] - 1
+
+
+def _widths(shown: pd.DataFrame, width: int) -> list[int] | None:
+    """How wide the columns are so that no word is broken; None where all have the room they want, or none would do."""
+    room, widths = _room(shown, width), [_narrowest(shown[column]) for column in shown]
+    cells = [max((len(line) for text in shown[column] for line in _lines(column, text)), default=0) for column in shown]
+    whole = sum(max(size, len(str(column))) for size, column in zip(cells, shown, strict=True))
+    spare = room - sum(widths)
+    if spare < 0 or whole <= room:
+        return None
+    for place in sorted(range(len(widths)), key=lambda place: cells[place] - widths[place]):
+        given = max(0, min(spare, cells[place] - widths[place]))  # those that want least first; headings may break
+        widths[place] += given
+        spare -= given
+    return widths
+
+
+def _lines(column: Any, text: Any) -> list[str]:
+    return wrapped(str(text), lines=None).split("\n") if column == "Variant" else [str(text)]
+
+
+_SPARE = tuple(heading_of(name) for name in ("clips_per_second", "peak_memory_mb", "curve_gmacs", "top5", "params_m"))
+"""What a narrow terminal goes without, the first one first."""
+
+
+def _narrow_columns(table: pd.DataFrame) -> list[str]:
+    """For a terminal, without what the names say, which units are 3D, and without seeds where the caption has them."""
+    left_out = {"units"} | ({"seeds"} if table["seeds"].nunique() == 1 else set())
+    return [name for name in default_columns(table) if name not in left_out]
 
 
 def rich_tables(
@@ -110,17 +167,20 @@ def rich_tables(
     *,
     across: Sequence[str] = (),
     fronts: Callable[[pd.DataFrame], Sequence[Front]] = lambda table: (),
-    columns: Sequence[str] | None = None,
 ) -> list[rich.table.Table]:
     """One table for the terminal for each protocol; columns in `across` may differ inside one."""
     parts = split_protocols(table, across=across)
     names = protocol_names(parts, across=across)
     titles = [f"{title} ({name})" if name else title for name in names]
-    return [rich_table(part, heading, fronts(part), columns) for part, heading in zip(parts, titles, strict=True)]
+    return [rich_table(part, heading, fronts(part)) for part, heading in zip(parts, titles, strict=True)]
 
 
-def rich_frame(shown: pd.DataFrame, title: str | None = None, caption: str | None = None) -> rich.table.Table:
-    """A frame of texts as a rich Table, numbers right-aligned."""
+def rich_frame(
+    shown: pd.DataFrame, title: str | None = None, caption: str | None = None, width: int | None = None
+) -> rich.table.Table:
+    """A frame of texts as a rich Table, numbers right-aligned; for a terminal of some width, no word broken if it has
+    room for that."""
+    widths: Sequence[int | None] | None = _widths(shown, width) if width else None
     result = rich.table.Table(
         title=title,
         caption=caption,
@@ -129,9 +189,9 @@ def rich_frame(shown: pd.DataFrame, title: str | None = None, caption: str | Non
         box=rich.box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for column in shown:
+    for column, own in zip(shown, widths or [None] * shown.shape[1], strict=True):
         justify: Literal["left", "right"] = "right" if numeric(shown[column]) else "left"
-        result.add_column(str(column), justify=justify, no_wrap=column in _WHOLE)
+        result.add_column(str(column), justify=justify, no_wrap=column in _WHOLE, width=own)
     for row in shown.to_dict("records"):
         texts = (wrapped(text, lines=None) if column == "Variant" else str(text) for column, text in row.items())
         result.add_row(*map(rich.text.Text, texts))  # as Text, since brackets in a name are no markup
