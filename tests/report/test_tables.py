@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tradeoff.errors import InputError
 from tradeoff.records.statistics import Interval
+from tradeoff.report.fronts import Fronts
 from tradeoff.report.tables import (
     csv,
     differences,
@@ -19,6 +20,7 @@ from tradeoff.report.tables import (
     markdown,
     markdown_table,
     order_differences,
+    rich_table,
     rich_tables,
     units_in_words,
     verdict,
@@ -58,6 +60,8 @@ def test_the_row_a_researcher_reads(table: Make) -> None:
         "Top-1 % [95 %]": "78.4 [77.1, 79.7]",
         "Top-5 %": "90.0",
         "Latency ms [95 %]": "581 [570, 8.00]",
+        "Clips/s (batch)": "120 (4)",
+        "Peak MB": "400",
         "Seeds": "3",
         "Frontier": "MACs, latency, params",
     }
@@ -96,6 +100,20 @@ def test_the_terminal_keeps_names_whole_at_80_columns(figure4: pd.DataFrame) -> 
         Console(file=out, width=80).print(each)
     assert "Bottom-Heavy-S3D-9" in out.getvalue()
     assert "Accuracy: motion" in out.getvalue()
+
+
+def test_a_narrow_terminal_goes_without_some_columns_and_breaks_no_word(figure4: pd.DataFrame) -> None:
+    rows = figure4.assign(curve_macs=2.1e9)
+    certain = Fronts({index: right(top1) for index, top1 in rows["top1"].items()}).of(rows)
+    for width, spare in ((80, ["Clips/s (batch)", "Peak MB"]), (160, [])):
+        out = io.StringIO()
+        table = rich_table(rows, "figure4", certain, width)
+        Console(file=out, width=width).print(table)
+        assert "…" not in out.getvalue()
+        left_out = f"No room for {' and '.join(spare)}" if spare else ""
+        assert left_out in out.getvalue().replace("\n", " ")
+        assert not set(spare) & {str(column.header) for column in table.columns}
+        assert "latency" in out.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,26 @@ import typer
 from tradeoff.cli.app import app
 from tradeoff.cli.figures import FIGURES, draw, figures_in_words
 from tradeoff.cli.options import LOCAL_REPORTS, LOCAL_RESULTS, Json, Results, given_value
+from tradeoff.cli.report_table import (
+    Asked,
+    Budget,
+    Columns,
+    Compare,
+    Cost,
+    Export,
+    Sort,
+    Where,
+    Wide,
+    answer,
+    print_columns,
+    report_tables,
+)
 from tradeoff.console import print_json, print_renderables
 from tradeoff.errors import InputError
 
 _FITS: Mapping[str, tuple[str, ...]] = {
+    "budget": ("name", "where"),
+    "compare": ("name", "where", "cost"),
     "html": ("opens", "name"),
     "paper": ("pdf",),
     "claims": ("check",),
@@ -23,7 +39,7 @@ _FITS: Mapping[str, tuple[str, ...]] = {
     "figure": ("name", "runtime", "weights", "variant", "clip", "pdf"),
 }
 """What can be asked for instead of sweeps' tables, by its option, and which other options go with it."""
-_TABLES = ("name", "pareto", "against", "runtime", "pdf")
+_TABLES = ("name", "pareto", "against", "runtime", "where", "sort", "columns", "wide", "export", "pdf")
 _ALWAYS = ("results", "out", "as_json")
 
 
@@ -46,6 +62,14 @@ def report(
             "Default: all that there are, side by side."
         ),
     ] = None,
+    where: Where = None,
+    sort: Sort = None,
+    columns: Columns = None,
+    wide: Wide = False,
+    export: Export = None,
+    budget: Budget = None,
+    compare: Compare = None,
+    cost: Cost = None,
     paper: Annotated[
         bool,
         typer.Option("--paper", help="Instead of sweeps, the paper's tables and figures beside what is on record."),
@@ -105,10 +129,17 @@ def report(
     the other options asks for.
 
     Where a sweep timed several runtimes, precisions or layouts: all deployments, and the frontier over the fastest.
+    Rows that were measured in different ways are in different tables.
 
     Example: tradeoff report --pareto --sweep bottom_heavy
 
     Example: tradeoff report --pareto --sweep bottom_heavy --runtime openvino
+
+    Example: tradeoff report --where "latency_ms < 50 and frames == 16" --sort -top1 --export table.tex
+
+    Example: tradeoff report --budget "latency_ms<=30"
+
+    Example: tradeoff report --compare top-heavy bottom-heavy --cost latency_ms
 
     Example: tradeoff report --html --open
 
@@ -125,8 +156,15 @@ def report(
     Example: tradeoff report --search grid --search random --search nsga2
     """
     _check_fit(context)
+    asked = Asked(where, sort, columns, wide, export or (), budget or (), compare, cost)
     written: Mapping[str, Any]
     with _formats(pdf):
+        if columns == "help":
+            print_columns(as_json)
+            return
+        if budget or compare:
+            answer(asked, results, name, as_json)
+            return
         if claims:
             from tradeoff.cli.report_claims import decide_claims
 
@@ -149,9 +187,7 @@ def report(
             given = {"--sweep": name, "--runtime": runtime, "--weights": weights, "--variant": variant, "--clip": clip}
             written = draw(figure, given, results, out)
         else:
-            from tradeoff.report.run import report_sweeps
-
-            written = report_sweeps(results, out, name, pareto=pareto, against=against, runtime=runtime)
+            written = report_tables(asked, results, out, name, pareto=pareto, against=against, runtime=runtime)
     if as_json:
         print_json({each: found.as_record() for each, found in written.items()})
         return

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from tradeoff.clip_shape import PAPER_CLIP, ClipShape
 from tradeoff.errors import InputError
-from tradeoff.measure.conventions import EXECUTED, check_convention, recount
+from tradeoff.measure.conventions import CURVE, EXECUTED, check_convention, recount
 from tradeoff.measure.layers import Layer, LayerCounter
 from tradeoff.measure.operators import MULTIPLY_ADDS
 from tradeoff.networks import build
@@ -93,6 +93,17 @@ def cost(
         return executed
     layers, note = recount(convention, variant, shape, executed.layers)
     return replace(_with_layers(executed, layers), convention=convention, note=note)
+
+
+def paper_counts(variant: Variant, clip: ClipShape, executed: Cost) -> dict[str, int]:
+    """The same network's multiply-adds and weights as the paper counts them (`curve`), for beside the executed ones on
+    record: `curve_macs` and `curve_weights`; empty where that is not defined."""
+    try:
+        layers, _ = recount(CURVE, variant, clip, executed.layers)
+    except InputError:
+        return {}
+    counted = _with_layers(executed, layers)
+    return {"curve_macs": counted.macs, "curve_weights": counted.weights}
 
 
 def count_made(make: Callable[[], nn.Module], name: str, clip: ClipShape) -> Cost:

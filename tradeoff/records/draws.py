@@ -8,7 +8,7 @@ statement about many rows ("nothing is cheaper and better") has the probability 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,37 +22,49 @@ DRAWS = RESAMPLES
 _SEEDS, _COSTS = 2, 3  # streams of random numbers; 0 is that of the clips, 1 of single intervals
 
 
-def accuracy_draws(tested: Sequence[tuple[ArrayLike, ArrayLike]]) -> Floats:
-    """(DRAWS, n) top-1 of n rows over the same clips; `tested`: of each `correct`, bool (seeds, clips), and `groups`.
+def accuracy_draws(tested: Sequence[tuple[ArrayLike, ArrayLike]], draws: int = DRAWS) -> Floats:
+    """(draws, n) top-1 of n rows over the same clips; `tested`: of each `correct`, bool (seeds, clips), and `groups`.
+    There are DRAWS at most.
 
     The spread of a column is that of `bootstrap`: clips by whole groups, the seeds' variance as a normal draw, both
     stretched by Student's t over the normal quantile. With one seed it is about these weights only.
     Raises InputError where rows were tested on different clips.
     """
     if not tested:
-        return np.empty((DRAWS, 0))
+        return np.empty((draws, 0))
     pairs = [trainings(correct, groups) for correct, groups in tested]
     codes = pairs[0][1]
     if any(not np.array_equal(codes, others) for _, others in pairs):
         raise InputError("rows were tested on different clips: nothing can be drawn for all of them at once")
     spreads = [spread_of(right.mean(axis=0), codes, [right], pseudo=(1.0, 1.0, 0.0, 0.0)) for right, _ in pairs]
     sums, sizes = np.stack([each.sums for each in spreads]), spreads[0].sizes
-    means = np.concatenate([times @ sums.T / (times @ sizes)[:, None] for times in counted(sizes.size)])
+    means = np.concatenate([times @ sums.T / (times @ sizes)[:, None] for times in _some(counted(sizes.size), draws)])
     mean, centre, keep, noise, stretch = np.array(
         [(each.mean, each.centre, each.keep, each.noise, each.stretch) for each in spreads]
     ).T
-    luck = np.random.default_rng([RANDOM_SEED, _SEEDS]).normal(size=(len(spreads), DRAWS)).T
+    luck = np.random.default_rng([RANDOM_SEED, _SEEDS]).normal(size=(len(spreads), draws)).T
     drawn = mean + keep**2 * (centre - mean) + stretch * (keep * (means - centre) + noise * luck)
     return np.asarray(np.clip(drawn, 0.0, 1.0))
 
 
-def cost_draws(estimate: ArrayLike, low: ArrayLike, high: ArrayLike) -> Floats:
-    """(DRAWS, n) costs, such as latencies, from estimates (n,) with their 95 % intervals, on a logarithmic scale.
+def _some(blocks: Iterable[Floats], count: int) -> Iterator[Floats]:
+    """The first `count` rows of blocks of rows."""
+    for block in blocks:
+        yield block[:count]
+        count -= len(block)
+        if count <= 0:
+            return
+
+
+def cost_draws(estimate: ArrayLike, low: ArrayLike, high: ArrayLike, draws: int = DRAWS) -> Floats:
+    """(draws, n) costs, such as latencies, from estimates (n,) with their 95 % intervals, on a logarithmic scale.
 
     What is counted exactly, or was measured once, has no interval (NaN), and is the same in each draw.
     """
     centre, lows, highs = (np.asarray(values, dtype=float) for values in (estimate, low, high))
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.nan_to_num(np.log(highs / lows) / (2 * NORMAL), nan=0.0, posinf=0.0, neginf=0.0)
-    luck = np.random.default_rng([RANDOM_SEED, _COSTS]).normal(size=(centre.size, DRAWS)).T
+    if not spread.any():
+        return np.broadcast_to(centre, (draws, centre.size))
+    luck = np.random.default_rng([RANDOM_SEED, _COSTS]).normal(size=(centre.size, draws)).T
     return np.asarray(centre * np.exp(spread * luck))

@@ -70,7 +70,7 @@ def export(frame: pd.DataFrame, out: Path, form: Format | None = None) -> Path:
     _refuse_other(out, chosen)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out, _content(frame, chosen))
+        write_atomically(out, content(frame, chosen))
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror}") from error
     return out
@@ -110,7 +110,8 @@ def _headings(path: Path, form: Format) -> tuple[str, ...]:
         return ()
 
 
-def _content(frame: pd.DataFrame, form: Format) -> bytes:
+def content(frame: pd.DataFrame, form: Format) -> bytes:
+    """A table as the bytes of a file."""
     if form == "csv":
         return frame.to_csv(index=False, lineterminator="\n").encode()
     buffer = io.BytesIO()

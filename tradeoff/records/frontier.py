@@ -20,21 +20,33 @@ def frontier(cost: ArrayLike, accuracy: ArrayLike) -> Bools:
 
 
 def frontiers(cost: ArrayLike, accuracy: ArrayLike) -> Bools:
-    """bool (draws, n): the `frontier` of each draw."""
-    costs, accuracies = np.broadcast_arrays(np.asarray(cost, dtype=float), np.asarray(accuracy, dtype=float))
-    known = ~np.isnan(costs) & ~np.isnan(accuracies)
-    costs, accuracies = np.where(known, costs, np.inf), np.where(known, accuracies, -np.inf)
-    order = np.lexsort((-accuracies, costs), axis=-1)
+    """bool (draws, n): the `frontier` of each draw; `cost` may be (1, n), the same in all draws."""
+    costs, accuracies = np.asarray(cost, dtype=float), np.asarray(accuracy, dtype=float)
+    if costs.strides[0] == 0:  # broadcast, so one row says all
+        costs = costs[:1]
+    accuracies = np.where(np.isnan(accuracies) | np.isnan(costs), -np.inf, accuracies)
+    order = np.argsort(costs, axis=-1)  # NaN last
     paid, reached = np.take_along_axis(costs, order, -1), np.take_along_axis(accuracies, order, -1)
-    before = np.full_like(reached, -np.inf)
-    before[:, 1:] = np.maximum.accumulate(reached, axis=-1)[:, :-1]
-    better = reached > before
-    places = np.arange(reached.shape[-1])
-    first = np.maximum.accumulate(np.where(better, places, 0), axis=-1)  # that reached what is the best so far
-    equal = (reached == before) & (paid == np.take_along_axis(paid, first, -1)) & np.isfinite(reached)
-    on = np.zeros(costs.shape, dtype=bool)
-    np.put_along_axis(on, order, better | equal, -1)
+    best = np.maximum.accumulate(reached, axis=-1)
+    first, last = _equal(paid)
+    cheaper = np.where(first > 0, np.take_along_axis(best, np.maximum(first - 1, 0), -1), -np.inf)
+    on = np.zeros(accuracies.shape, dtype=bool)
+    np.put_along_axis(on, order, (reached > cheaper) & (reached == np.take_along_axis(best, last, -1)), -1)
     return on
+
+
+def _equal(paid: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Of costs in order, the first and the last place with the same cost as each."""
+    places = np.arange(paid.shape[-1])[None]
+    new = np.ones(paid.shape, dtype=bool)
+    new[:, 1:] = paid[:, 1:] != paid[:, :-1]
+    if new.all():
+        return places, places
+    ends = np.roll(new, -1, axis=-1)
+    ends[:, -1:] = True
+    first = np.maximum.accumulate(np.where(new, places, 0), axis=-1)
+    last = np.minimum.accumulate(np.where(ends, places, paid.shape[-1])[:, ::-1], axis=-1)[:, ::-1]
+    return first, last
 
 
 def hypervolume(cost: ArrayLike, accuracy: ArrayLike, worst_cost: float, worst_accuracy: float) -> float:
@@ -60,21 +72,22 @@ def within(cost: ArrayLike, accuracy: ArrayLike, limit: float) -> int | None:
     return int(fits[np.lexsort((costs[fits], -accuracies[fits]))[0]]) if fits.size else None
 
 
-def knee(cost: ArrayLike, accuracy: ArrayLike) -> int | None:
+def knee(cost: ArrayLike, accuracy: ArrayLike, on: Bools | None = None) -> int | None:
     """The place of the point after which accuracy gets dear: of the frontier the one furthest above the straight line
     between its ends, cost on a logarithmic scale (Satopaa et al. 2011).
 
-    None where the frontier has fewer than three points, or none above that line. Costs must be positive.
+    `on`, bool (n,), is the frontier where it is known. None where it has fewer than three points, or none above that
+    line. Costs must be positive.
     """
     costs, accuracies = np.asarray(cost, dtype=float), np.asarray(accuracy, dtype=float)
-    on = np.flatnonzero(frontier(costs, accuracies))
-    on = on[np.argsort(costs[on], kind="stable")]
-    if np.unique(costs[on]).size < 3:
+    places = np.flatnonzero(frontier(costs, accuracies) if on is None else on)
+    places = places[np.argsort(costs[places], kind="stable")]
+    if np.unique(costs[places]).size < 3:
         return None
-    x, y = np.log(costs[on]), accuracies[on]
+    x, y = np.log(costs[places]), accuracies[places]
     above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])
     best = int(above.argmax())
-    return int(on[best]) if above[best] > 1e-9 else None
+    return int(places[best]) if above[best] > 1e-9 else None
 
 
 def gain(cost: ArrayLike, accuracy: ArrayLike, base_cost: ArrayLike, base_accuracy: ArrayLike) -> float:

@@ -42,6 +42,8 @@ COLUMNS = (
         "params",
         "weights",
         "macs",
+        "curve_macs",
+        "curve_weights",
         "activation_bytes",
     ),
     *(
@@ -79,6 +81,8 @@ matrix product, and `bound` what limits the network on this machine, `compute` o
 one by one at `matrix_gflops`, the rate of a matrix product, and `copy_gb_s`, of copying memory, which the same
 processes measured.
 
+`macs` are the multiply-adds that are executed, `curve_macs` and `curve_weights` those and the weights as the paper
+counts them: NaN for other families, and on records that are older than this column.
 `units` is empty, `gating` false and `width` NaN for what has no such thing: networks that are not the paper's family's.
 `top1` and `top5` are of whole videos, their views averaged; `view_top1` is of single views, where there are several.
 `balanced_top1` is the mean of each class's own top-1, and `class_ratio` how many test clips the largest class has for

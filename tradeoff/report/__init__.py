@@ -20,6 +20,7 @@ from tradeoff.records.store import write_atomically
 from tradeoff.report.deployments import deployment_lines, deployments_csv, deployments_markdown, places
 from tradeoff.report.deployments_figure import deployments_figure
 from tradeoff.report.figures import PANELS, pareto_figure
+from tradeoff.report.fronts import Front, Fronts, front_section, reach_lines
 from tradeoff.report.orders import order_figure
 from tradeoff.report.protocols import ACCURACY, INPUT, protocol_lines, protocol_names, slug, split_protocols
 from tradeoff.report.settings import BEST, choose
@@ -57,6 +58,8 @@ def write_report(
     against: str | None = None,
     runtime: str | None = None,
     failed: Sequence[str] = (),
+    fronts: Fronts | None = None,
+    note: str = "",
 ) -> list[Path]:
     """Writes `<name>_pareto.png` and `.svg`, `<name>.md` and `<name>.csv` into `out`, and returns the paths.
 
@@ -66,7 +69,8 @@ def write_report(
     all of them and `<name>_best` with the fastest of each variant instead. `runtime` names one, or `best` for the
     latter alone: `<name>_<runtime>`.
     Differences are to variant `against` (else I2D, I3D or the first); `figures=False` leaves the pictures out.
-    `failed` are lines on what could not be measured, to stand under the tables.
+    `failed` are lines on what could not be measured, to stand under the tables, and `note` one on which rows these are.
+    `fronts` are those of the accuracies, where they are drawn for other uses too.
     A file is replaced whole or not at all. Raises InputError for an empty table, an `against` that a protocol
     with accuracies lacks, a runtime that nothing was timed in, or a folder that cannot be written.
     """
@@ -75,7 +79,9 @@ def write_report(
     heading = title or name
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise InputError(f"report name {name!r} cannot name files: use letters, digits, dots, dashes and underscores")
-    write = _Writer(accuracies, out, against, figures, failed)
+    write = _Writer(
+        accuracies, out, against, figures, [*failed, *([note] if note else [])], fronts or Fronts(accuracies)
+    )
     chosen = choose(table, runtime, name)
     written = write.deployments(table, f"{name}_deployments", f"{heading}: deployments") if chosen.deployments else []
     if chosen.rows is not None:
@@ -96,7 +102,8 @@ class _Writer:
     out: Path
     against: str | None
     figures: bool
-    failed: Sequence[str] = ()
+    notes: Sequence[str]
+    fronts: Fronts
 
     def protocols(self, table: pd.DataFrame, stem: str, heading: str, across: Sequence[str]) -> list[Path]:
         """A set of files a protocol."""
@@ -105,9 +112,15 @@ class _Writer:
         for part, suffix in zip(parts, protocol_names(parts, across=across), strict=True):
             file, label = _with_suffix(stem, heading, suffix)
             pictures = _write_pareto(part, self.out, file, label) if self.figures else []
-            found = differences(part, self.accuracies, self.against)
-            written += [*pictures, *_write_texts(part, found, self.out, file, label, pictures, self.failed)]
+            written += [*pictures, *self._texts(part, file, label, pictures)]
         return written
+
+    def _texts(self, part: pd.DataFrame, stem: str, title: str, pictures: list[Path]) -> list[Path]:
+        found, fronts = differences(part, self.accuracies, self.against), self.fronts.of(part)
+        sections = [f"# {title}\n", *_picture(title, pictures), markdown(part, fronts) + _lines(self.notes)]
+        sections += [*_differences_section("Differences in top-1", found), *_front_section(fronts)]
+        texts = {"md": "\n".join(sections), "csv": csv_table(part, fronts)}
+        return [write_file(self.out / f"{stem}.{kind}", text.encode()) for kind, text in texts.items()]
 
     def deployments(self, table: pd.DataFrame, stem: str, heading: str) -> list[Path]:
         """A set of files a place: a device with its threads, a batch size."""
@@ -117,7 +130,7 @@ class _Writer:
             pictures: list[Path] = []
             if self.figures and part["latency_ms"].notna().any():
                 pictures = write_figure(deployments_figure(part, label, deployment_lines(part)), self.out, file)
-            text = deployments_markdown(part, label, _picture(label, pictures)) + _lines(self.failed)
+            text = deployments_markdown(part, label, _picture(label, pictures)) + _lines(self.notes)
             texts = {"md": text, "csv": deployments_csv(part)}
             written += pictures
             written += [write_file(self.out / f"{file}.{kind}", text.encode()) for kind, text in texts.items()]
@@ -134,20 +147,6 @@ def _write_pareto(table: pd.DataFrame, out: Path, stem: str, title: str) -> list
     if not any(shown[panel.column].notna().any() for panel in PANELS):
         return []
     return write_figure(pareto_figure(table, title, protocol_lines(table)), out, f"{stem}_pareto")
-
-
-def _write_texts(
-    table: pd.DataFrame,
-    found: list[Difference],
-    out: Path,
-    stem: str,
-    title: str,
-    pictures: list[Path],
-    failed: Sequence[str],
-) -> list[Path]:
-    sections = [f"# {title}\n", *_picture(title, pictures), markdown(table) + _lines(failed)]
-    text = "\n".join([*sections, *_differences_section("Differences in top-1", found)])
-    return [write_file(out / f"{stem}.md", text.encode()), write_file(out / f"{stem}.csv", csv_table(table).encode())]
 
 
 def _write_orders(
@@ -181,6 +180,14 @@ def _differences_section(heading: str, found: list[Difference]) -> list[str]:
     if not found:
         return []
     return [f"## {heading}\n", markdown_table(differences_table(found)), f"{DIFFERENCE_NOTE}\n"]
+
+
+def _front_section(fronts: Sequence[Front]) -> list[str]:
+    if not fronts:
+        return []
+    shown, lines = front_section(fronts)
+    notes = _lines([*reach_lines(fronts), *lines])
+    return ["## The frontier\n", markdown_table(shown), notes]
 
 
 _PDF: ContextVar[bool] = ContextVar("pdf", default=False)

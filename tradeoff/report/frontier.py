@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,10 @@ Accuracies = Mapping[Any, tuple[Bools, NDArray[np.int64]]]
 
 COSTS = {"macs": "MACs", "latency_ms": "latency", "params": "params"}
 """The costs that a frontier is drawn for: the column of the joined table, and its short name."""
-_INTERVALS = {"latency_ms": ("latency_low_ms", "latency_high_ms")}
-METHOD = f"joint bootstrap of {DRAWS} draws over clips, seeds and processes"
+INTERVALS = {"latency_ms": ("latency_low_ms", "latency_high_ms"), "host_ms": ("host_low_ms", "host_high_ms")}
+"""The costs that were timed, with the columns of their intervals."""
+_LARGEST, _FEWEST = 500_000, 500
+"""So many numbers a matrix of draws has, unless that would be fewer draws: of 250 rows the usual 2000."""
 
 
 def frontier_marks(table: pd.DataFrame) -> pd.DataFrame:
@@ -39,8 +42,8 @@ def frontier_marks(table: pd.DataFrame) -> pd.DataFrame:
 class Drawn:
     """Rows of one protocol that have an accuracy, its clips and a cost: their estimates, and joint draws of them.
 
-    names: of the table's index; cost, accuracy: (n,); costs, accuracies: (DRAWS, n), in the same units (accuracies are
-    fractions).
+    index: of the table; cost, accuracy: (n,); costs, accuracies: (draws, n), in the same units (accuracies are
+    fractions). There are 2000 draws, of more than 250 rows fewer.
     """
 
     column: str
@@ -52,6 +55,24 @@ class Drawn:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def draws(self) -> int:
+        return len(self.accuracies)
+
+    @cached_property
+    def on(self) -> Bools:
+        """bool (draws, n): the frontier of each draw."""
+        return frontiers(self.costs, self.accuracies)
+
+    @cached_property
+    def on_frontier(self) -> Floats:
+        """(n,): in which share of the draws each row is on the frontier."""
+        return np.asarray(self.on.mean(axis=0))
+
+    def able(self) -> NDArray[np.intp]:
+        """The places of the rows that are on the frontier in any draw: all that its shape depends on."""
+        return np.flatnonzero(self.on_frontier > 0)
 
     def take(self, places: Any) -> Drawn:
         """Some of the rows, by their places or a mask."""
@@ -70,44 +91,58 @@ class Drawn:
 def draw(table: pd.DataFrame, accuracies: Accuracies, column: str) -> Drawn:
     """Draws of the rows of one protocol over the cost `column`; rows without a cost or without clips are left out.
 
+    Rows of the same trainings, deployed in several ways, have one accuracy in each draw.
     Raises InputError where rows were tested on different clips.
     """
-    rows = table[table.index.isin(list(accuracies)) & table[column].notna()]
-    known = rows.index.tolist()
-    cost = rows[column].to_numpy(dtype=float)
-    low, high = (rows[each].to_numpy(dtype=float) for each in _INTERVALS.get(column, (column, column)))
-    return Drawn(
-        column,
-        known,
-        cost,
-        rows["top1"].to_numpy(dtype=float),
-        cost_draws(cost, low, high),
-        accuracy_draws([accuracies[index] for index in known]),
-    )
+    return draw_costs(table, accuracies, (column,))[0]
+
+
+def draw_costs(table: pd.DataFrame, accuracies: Accuracies, columns: Sequence[str]) -> list[Drawn]:
+    """The same for several costs, all of whose draws have the same accuracies."""
+    rows = table[table.index.isin(list(accuracies)) & table[list(columns)].notna().any(axis=1)]
+    draws = min(DRAWS, max(_FEWEST, _LARGEST // max(1, len(rows))))
+    same = {id(accuracies[index][0]): accuracies[index] for index in rows.index}
+    place = {key: number for number, key in enumerate(same)}
+    reached = accuracy_draws([*same.values()], draws)[:, [place[id(accuracies[index][0])] for index in rows.index]]
+    return [_drawn(rows, reached, column) for column in columns]
+
+
+def _drawn(rows: pd.DataFrame, reached: Floats, column: str) -> Drawn:
+    known = rows[column].notna().to_numpy()
+    own = rows[known]
+    cost = own[column].to_numpy(dtype=float)
+    low, high = (own[each].to_numpy(dtype=float) for each in INTERVALS.get(column, (column, column)))
+    paid = cost_draws(cost, low, high, len(reached))
+    reached = reached if known.all() else reached[:, known]
+    return Drawn(column, own.index.tolist(), cost, own["top1"].to_numpy(dtype=float), paid, reached)
 
 
 def probability_on_frontier(drawn: Drawn) -> Floats:
     """(n,): in which share of the draws each row is on the frontier."""
-    return np.asarray(frontiers(drawn.costs, drawn.accuracies).mean(axis=0))
+    return drawn.on_frontier
 
 
-def probability_dominated(drawn: Drawn, by: int) -> Floats:
-    """(n,): in which share of the draws row `by` is no dearer and no less accurate than each row, and better in one."""
+def probability_dominated(drawn: Drawn, by: int, places: Any = slice(None)) -> Floats:
+    """For each row, or those at `places`: in which share of the draws row `by` is no dearer and no less accurate, and
+    better in one."""
+    costs, accuracies = drawn.costs[:, places], drawn.accuracies[:, places]
     cost, accuracy = drawn.costs[:, [by]], drawn.accuracies[:, [by]]
-    no_worse = (cost <= drawn.costs) & (accuracy >= drawn.accuracies)
-    better = (cost < drawn.costs) | (accuracy > drawn.accuracies)
+    no_worse = (cost <= costs) & (accuracy >= accuracies)
+    better = (cost < costs) | (accuracy > accuracies)
     return np.asarray((no_worse & better).mean(axis=0))
 
 
-def dominators(drawn: Drawn) -> list[tuple[int, float] | None]:
-    """For each row that is off the frontier the row on it that most probably dominates it, with that probability."""
+def dominators(drawn: Drawn, places: Sequence[int] | None = None) -> list[tuple[int, float] | None]:
+    """For each row, or those at `places`: the row on the frontier that most probably dominates it, with that
+    probability; None for rows that are on the frontier themselves."""
+    wanted = np.arange(len(drawn)) if places is None else np.asarray(places, dtype=np.intp)
     on = frontier(drawn.cost, drawn.accuracy)
-    places = np.flatnonzero(on)
-    if not places.size:
-        return [None] * len(drawn)
-    found = np.stack([probability_dominated(drawn, int(place)) for place in places])
+    above = np.flatnonzero(on)
+    if not above.size:
+        return [None] * wanted.size
+    found = np.stack([probability_dominated(drawn, int(place), wanted) for place in above])
     best = found.argmax(axis=0)
-    return [None if on[i] else (int(places[best[i]]), float(found[best[i], i])) for i in range(len(drawn))]
+    return [None if on[row] else (int(above[best[i]]), float(found[best[i], i])) for i, row in enumerate(wanted)]
 
 
 def hypervolume_interval(drawn: Drawn, worst_accuracy: float) -> Interval:
@@ -115,12 +150,12 @@ def hypervolume_interval(drawn: Drawn, worst_accuracy: float) -> Interval:
     reach. The best of many noisy accuracies errs on the high side, and so do both bounds."""
     worst = float(np.nanmax(drawn.cost))
     whole = worst * (1 - worst_accuracy)
-    able = drawn.take(probability_on_frontier(drawn) > 0)  # others add nothing in any draw
+    able = drawn.take(drawn.able())  # others add nothing in any draw
     drawn_values = [
         hypervolume(cost, accuracy, worst, worst_accuracy) / whole
         for cost, accuracy in zip(able.costs, able.accuracies, strict=True)
     ]
-    return _interval(hypervolume(drawn.cost, drawn.accuracy, worst, worst_accuracy) / whole, drawn_values)
+    return _interval(hypervolume(drawn.cost, drawn.accuracy, worst, worst_accuracy) / whole, drawn_values, drawn)
 
 
 def knee_of(drawn: Drawn) -> tuple[int, float] | None:
@@ -129,10 +164,8 @@ def knee_of(drawn: Drawn) -> tuple[int, float] | None:
     place = knee(drawn.cost, drawn.accuracy)
     if place is None:
         return None
-    able = np.flatnonzero(probability_on_frontier(drawn) > 0)
-    some = drawn.take(able)
-    found = [knee(cost, accuracy) for cost, accuracy in zip(some.costs, some.accuracies, strict=True)]
-    return place, float(np.mean([each is not None and able[each] == place for each in found]))
+    found = [knee(*each) for each in zip(drawn.costs, drawn.accuracies, drawn.on, strict=True)]
+    return place, float(np.mean([each == place for each in found]))
 
 
 @dataclass(frozen=True)
@@ -148,13 +181,18 @@ class Choice:
 
 def best_within(drawn: Drawn, limit: float) -> Choice | None:
     """The choice by the estimates; None where none costs as little as `limit`."""
-    place = within(drawn.cost, drawn.accuracy, limit)
+    return best_of([drawn], [drawn.cost <= limit], [drawn.costs <= limit])
+
+
+def best_of(drawn: Sequence[Drawn], able: Sequence[Bools], ables: Sequence[Bools]) -> Choice | None:
+    """The choice among the same rows drawn over several costs: those that are `able` (n,) under each, by the estimates,
+    and in each draw, `ables` (draws, n); of equally accurate ones the cheaper by the first. None where none is."""
+    first, fits, now = drawn[0], np.logical_and.reduce(ables), np.logical_and.reduce(able)
+    place = within(np.where(now, first.cost, np.inf), np.where(now, first.accuracy, np.nan), np.inf)
     if place is None:
         return None
-    fits = drawn.costs <= limit
-    able = np.where(fits, drawn.accuracies, -1.0)
-    winners = able.argmax(axis=1)[fits.any(axis=1)]
-    shares = np.bincount(winners, minlength=len(drawn)) / DRAWS
+    winners = np.where(fits, first.accuracies, -1.0).argmax(axis=1)[fits.any(axis=1)]
+    shares = np.bincount(winners, minlength=len(first)) / first.draws
     rivals = [(int(other), float(shares[other])) for other in np.argsort(-shares, kind="stable") if shares[other] > 0]
     others = [each for each in rivals if each[0] != place]
     return Choice(place, float(fits[:, place].mean()), float(shares[place]), others)
@@ -173,10 +211,14 @@ def gain_interval(drawn: Drawn, left: Any, right: Any) -> Interval:
             f"the two sets share no range of {COSTS.get(drawn.column, drawn.column)}: nothing compares them"
         )
     found = [gain(*each) for each in zip(a.costs, a.accuracies, b.costs, b.accuracies, strict=True)]
-    return _interval(estimate, found)
+    return _interval(estimate, found, drawn)
 
 
-def _interval(estimate: float, draws: Any) -> Interval:
+def _interval(estimate: float, draws: Any, drawn: Drawn) -> Interval:
     values = np.asarray(draws, dtype=float)
     low, high = np.nanquantile(values, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
-    return Interval(estimate, min(estimate, float(low)), max(estimate, float(high)), METHOD)
+    return Interval(estimate, min(estimate, float(low)), max(estimate, float(high)), _method(drawn.draws))
+
+
+def _method(draws: int) -> str:
+    return f"joint bootstrap of {draws} draws over clips, seeds and processes"

@@ -101,7 +101,7 @@ def _text(value: Any) -> str:
 
 def protocol_lines(table: pd.DataFrame, *, latency: bool = True) -> list[str]:
     """How the rows were measured, for under a figure or a table: accuracy's line, its interval's, latency's."""
-    lines = [_data_line(table), _interval_line(table), _latency_line(table) if latency else ""]
+    lines = [_data_line(table), _interval_line(table), latency_line(table) if latency else ""]
     return [line for line in [*lines, _best_line(table) if latency else ""] if line]
 
 
@@ -141,7 +141,8 @@ def _interval_line(table: pd.DataFrame) -> str:
     return f"{trained}; 95 % intervals: {values(table, 'interval')}."
 
 
-def _latency_line(table: pd.DataFrame) -> str:
+def latency_line(table: pd.DataFrame) -> str:
+    """How the latencies of rows were measured, or why there are none."""
     timed = table[table["latency_ms"].notna()]
     if timed.empty:
         failed = sorted({each for each in table.get("latency_outcome", pd.Series(dtype=object)).dropna() if each})
@@ -187,9 +188,17 @@ def interval_words(timed: pd.DataFrame) -> str:
     return f"interval: {interval}" if interval else ""
 
 
-def table_lines(table: pd.DataFrame) -> list[str]:
-    """For under a table, after its protocol: what some of its columns and rows mean."""
-    return [*start_lines(table), *memory_lines(table), *graph_lines(table), *published_lines(table)]
+def table_lines(table: pd.DataFrame, headings: Sequence[str] = ()) -> list[str]:
+    """For under a table with these headings, after its protocol: what some of its columns and rows mean."""
+    explained = [line for heading, line in _EXPLAINED.items() if any(heading in each for each in headings)]
+    return [*explained, *start_lines(table), *memory_lines(table), *graph_lines(table), *published_lines(table)]
+
+
+_EXPLAINED = {
+    "MACs (G), paper": "MACs, paper: multiply-adds as Figure 4 of arXiv 1712.04851 counts them; MACs: as executed.",
+    "Clips/s (batch)": "Clips/s: the most over batch sizes, with the batch that gave it.",
+    "Peak MB": "Peak MB: the most memory while it was timed: of the process on a CPU, PyTorch's allocations on a GPU.",
+}
 
 
 def start_lines(table: pd.DataFrame) -> list[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
+from rich.text import Text
 
+from tradeoff.console import console
 from tradeoff.errors import InputError
 from tradeoff.records.attempts import Attempt, failed_of
 from tradeoff.records.store import Record, Store
@@ -19,7 +21,11 @@ from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_figure, write_file, write_report
 from tradeoff.report.claims_table import NO_CLAIMS, Claims, report_claims
 from tradeoff.report.deployments import deployments_tables
-from tradeoff.report.protocols import slug
+from tradeoff.report.exports import check_export, export_sheets
+from tradeoff.report.fronts import Fronts, reach_lines
+from tradeoff.report.joined import Sheet, front_records, sheets, split_note
+from tradeoff.report.protocols import slug, split_protocols
+from tradeoff.report.selection import Selection
 from tradeoff.report.settings import BEST, choose, place_in, require_runtime, runtimes
 from tradeoff.report.tables import rich_frame, rich_tables
 from tradeoff.report.temporal_figure import temporal_figure
@@ -39,21 +45,32 @@ from tradeoff.report.temporal_weights import (
 )
 from tradeoff.setting_names import RUNTIMES
 
+EVERYTHING = Selection()
+Count = Callable[[pd.DataFrame], pd.DataFrame]
+
 
 @dataclass(frozen=True)
 class Report:
     """One sweep's tables for the terminal, the files that were written, what neither shows, and what failed."""
 
-    claims: Claims = field(default=NO_CLAIMS, kw_only=True)
     rows: pd.DataFrame
-    tables: list[Table]
+    tables: list[RenderableType]
     paths: list[Path]
     note: str = ""
     failed: Sequence[Attempt] = ()
+    make_sheets: Callable[[], Sequence[Sheet]] = tuple
+    claims: Claims = NO_CLAIMS
+
+    @cached_property
+    def sheets(self) -> Sequence[Sheet]:
+        """The same tables for files of their own; made where they are wanted."""
+        return self.make_sheets()
 
     def as_record(self) -> dict[str, Any]:
         failed = [each.as_record() for each in self.failed]
-        found = {"rows": self.rows.to_dict("records"), "paths": [str(path) for path in self.paths], "failed": failed}
+        paths = [str(path) for path in self.paths]
+        rows = self.rows.to_dict("records")
+        found = {"rows": rows, "paths": paths, "failed": failed, "frontier": front_records(self.sheets)}
         return found | self.claims.as_record()
 
     def renderables(self) -> list[RenderableType]:
@@ -87,36 +104,98 @@ def report_sweeps(
     pareto: bool = True,
     against: str | None = None,
     runtime: str | None = None,
+    selection: Selection = EVERYTHING,
+    exports: Sequence[Path] = (),
+    count: Count | None = None,
 ) -> dict[str, Report]:
     """Write the report of one sweep, or of each in the folder, into `out`; the figures only with `pareto`.
 
     `against` names the variant that differences are given to, `runtime` the one whose latencies are shown, or `best`.
-    Of several sweeps those that have it are reported. Raises InputError where there is nothing to report.
+    `selection` chooses rows, which are then reported as `<name>_selected`, and how tables are printed and exported to
+    the files `exports`. `count` fills in multiply-adds as the paper counts them where older records lack them and the
+    selection asks for them. Of several sweeps those that have the runtime, and any row that fits, are reported.
+    Raises InputError where there is nothing to report.
     """
+    for path in exports:
+        check_export(path)
     folder = records_folder(results)
-    sweeps = [name] if name else list(Store(folder).sweeps())
-    if not sweeps:
-        raise InputError(f"results folder {results} holds no sweep: run tradeoff sweep first, or name another")
-    tables = {sweep: load_table(folder, sweep) for sweep in sweeps}
+    tables = _tables_of(folder, name, results)
+    where = f"sweep {name}" if name else f"results folder {results}"
     if runtime is not None:
-        tables = _timed_in(runtime, tables, f"sweep {name}" if name else f"results folder {results}")
+        tables = _timed_in(runtime, tables, where)
     reports = {}
-    for sweep, table in tables.items():
-        failed = failed_of(Store(folder), sweep)
+    for sweep, table in selected(tables, selection, where, count).items():
+        failed, fronts = failed_of(Store(folder), sweep), Fronts(table.correct)
         paths = write_report(
             table.rows,
             table.correct,
             out,
-            sweep,
+            f"{sweep}_selected" if selection.where else sweep,
             figures=pareto,
             against=against,
             runtime=runtime,
             failed=[each.sentence for each in failed],
+            fronts=fronts,
+            note=selection.note,
         )
-        shown, note = sweep_tables(table.rows, sweep, runtime)
-        reports[sweep] = Report(_rows_of(table.rows, runtime, sweep), shown, paths, note, failed)
-        reports[sweep] = replace(reports[sweep], claims=report_claims(Store(folder), sweep, tables[sweep], out))
+        shown, note = sweep_tables(table.rows, sweep, runtime, selection=selection, fronts=fronts)
+        make = partial(_sheets, table.rows, sweep, runtime, selection, fronts)
+        rows = _rows_of(table.rows, runtime, sweep, selection, make)
+        claims = report_claims(Store(folder), sweep, tables[sweep], out)  # of all rows: a selection is no new finding
+        reports[sweep] = Report(rows, shown, paths, note, failed, make, claims)
+    for path in exports:
+        _export(reports, path, selection)
     return reports
+
+
+def tables_of(results: Path, name: str | None = None) -> dict[str, Joined]:
+    """The joined table of one sweep, or of each in a results folder. Raises InputError where there is none."""
+    return _tables_of(records_folder(results), name, results)
+
+
+def _tables_of(folder: Path, name: str | None, results: Path) -> dict[str, Joined]:
+    sweeps = [name] if name else list(Store(folder).sweeps())
+    if not sweeps:
+        raise InputError(f"results folder {results} holds no sweep: run tradeoff sweep first, or name another")
+    return {sweep: load_table(folder, sweep) for sweep in sweeps}
+
+
+_COUNTED = ("curve_macs", "curve_gmacs", "curve_weights")
+
+
+def selected(
+    tables: Mapping[str, Joined],
+    selection: Selection,
+    where: str,
+    count: Count | None = None,
+    about: Sequence[str] = (),
+) -> dict[str, Joined]:
+    """The sweeps that have rows that fit, with these alone. Raises InputError where none has.
+
+    `count` fills in multiply-adds as the paper counts them, where they are asked for: by the selection, or as one of
+    the columns that the answer is `about`.
+    """
+    if count and selection.where and set(selection.where.columns) & set(_COUNTED):
+        tables = _changed(tables, count)
+    found = _changed(tables, selection.rows)
+    if selection.where and all(table.rows.empty for table in found.values()):
+        every = pd.concat([table.rows for table in tables.values()], ignore_index=True)
+        raise InputError(selection.where.nothing(every, where))
+    kept = {sweep: table for sweep, table in found.items() if not table.rows.empty or selection.where is None}
+    wanted = selection.mentions(*_COUNTED) or bool(set(about) & set(_COUNTED))
+    return _changed(kept, count) if count and wanted else kept
+
+
+def _changed(tables: Mapping[str, Joined], change: Count) -> dict[str, Joined]:
+    return {sweep: replace(table, rows=change(table.rows)) for sweep, table in tables.items()}
+
+
+def _export(reports: Mapping[str, Report], path: Path, selection: Selection) -> None:
+    """Write the sheets of all sweeps, and note the files with the sweep that each is of."""
+    found = [(sweep, sheet) for sweep, report in reports.items() for sheet in report.sheets]
+    files = export_sheets(found, path, selection.note)
+    for (sweep, _), file in zip(found, files, strict=True):
+        reports[sweep].paths.append(file)
 
 
 def _timed_in(runtime: str, tables: Mapping[str, Joined], where: str) -> dict[str, Joined]:
@@ -129,20 +208,55 @@ def _timed_in(runtime: str, tables: Mapping[str, Joined], where: str) -> dict[st
     return {sweep: tables[sweep] for sweep, names in found.items() if runtime in names or (runtime == BEST and names)}
 
 
-def _rows_of(rows: pd.DataFrame, runtime: str | None, name: str) -> pd.DataFrame:
-    """What a report in JSON holds: all there is, unless a runtime was asked for."""
+def _sheets(rows: pd.DataFrame, name: str, runtime: str | None, selection: Selection, fronts: Fronts) -> list[Sheet]:
+    return sheets(rows, name, runtime, selection, fronts)[0]
+
+
+def _rows_of(
+    rows: pd.DataFrame, runtime: str | None, name: str, selection: Selection, make: Callable[[], Sequence[Sheet]]
+) -> pd.DataFrame:
+    """What a report in JSON holds: all there is, unless a runtime or columns were asked for."""
+    if not selection.is_plain:
+        return pd.concat([sheet.numbers().assign(table=sheet.suffix) for sheet in make()], ignore_index=True)
     chosen = choose(rows, runtime, name).rows
-    return rows if runtime is None or chosen is None else chosen
+    return selection.ordered(rows if runtime is None or chosen is None else chosen)
 
 
-def sweep_tables(rows: pd.DataFrame, name: str, runtime: str | None = None) -> tuple[list[Table], str]:
-    """The tables of a sweep for the terminal, as its report has them, and a sentence on what they leave out, or ""."""
+def sweep_tables(
+    rows: pd.DataFrame,
+    name: str,
+    runtime: str | None = None,
+    *,
+    selection: Selection = EVERYTHING,
+    fronts: Fronts | None = None,
+) -> tuple[list[RenderableType], str]:
+    """The tables of a sweep for the terminal, as its report has them, and a sentence on what they leave out and why
+    there are several, or ""."""
+    drawn = fronts or Fronts({})
+    if not selection.is_plain:
+        found, note = sheets(rows, name, runtime, selection, drawn)
+        return [_printed(sheet, name) for sheet in found], _joined_notes(selection.note, note)
     chosen = choose(rows, runtime, name)
-    tables = deployments_tables(rows, name) if chosen.deployments else []
+    tables: list[RenderableType] = [*deployments_tables(rows, name)] if chosen.deployments else []
+    notes = [chosen.note]
     if chosen.rows is not None:
         title = f"{name}, {chosen.suffix}" if chosen.suffix else name
-        tables += rich_tables(chosen.rows, title, across=chosen.across)
-    return tables, chosen.note
+        ordered = selection.ordered(chosen.rows)
+        tables += rich_tables(ordered, title, across=chosen.across, fronts=drawn.of)
+        notes.append(split_note(split_protocols(ordered, across=chosen.across), chosen.across))
+    return tables, _joined_notes(selection.note, *notes)
+
+
+def _joined_notes(*notes: str) -> str:
+    return "\n".join(note for note in notes if note)
+
+
+def _printed(sheet: Sheet, name: str) -> RenderableType:
+    """A table with its protocol under it, which is not wrapped to the width of a narrow table."""
+    shown = sheet.shown()
+    title = f"{name} ({sheet.suffix})" if sheet.suffix else name
+    lines = [*sheet.notes(), *(reach_lines(sheet.fronts) if "Frontier" in shown else [])]
+    return Group(rich_frame(shown, title=title, width=console().width), *(Text(line) for line in lines), Text())
 
 
 def report_weights(records: Sequence[Record], store: Store, out: Path) -> dict[str, WeightsReport]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
@@ -12,207 +11,176 @@ import pandas as pd
 import rich.box
 import rich.table
 import rich.text
-from numpy.typing import NDArray
 
+from tradeoff.console import console
 from tradeoff.errors import InputError
 from tradeoff.records.statistics import Interval, paired_differences
-from tradeoff.report.frontier import COSTS, frontier_marks
+from tradeoff.report.cells import MISSING as MISSING
+from tradeoff.report.cells import latency_cells as latency_cells
+from tradeoff.report.cells import listed, points
+from tradeoff.report.cells import percent as percent
+from tradeoff.report.cells import three_digits as three_digits
+from tradeoff.report.cells import units_in_words as units_in_words
+from tradeoff.report.columns import FRONTIER, PUBLISHED, STATED, cells_of, default_columns, heading_of
+from tradeoff.report.columns import LATENCY_HEADING as LATENCY_HEADING
+from tradeoff.report.frontier import Accuracies as Accuracies
+from tradeoff.report.frontier import frontier_marks
+from tradeoff.report.fronts import Front, front_lines, frontier_cells, meaning_line, probabilities
 from tradeoff.report.labels import wrapped
-from tradeoff.report.protocols import (
-    INPUT,
-    LATENCY,
-    SETTING,
-    SETTINGS,
-    protocol_lines,
-    protocol_names,
-    published_parts,
-    split_protocols,
-    table_lines,
-)
-from tradeoff.variants import UNITS
+from tradeoff.report.protocols import protocol_lines, protocol_names, split_protocols, table_lines
 
-Accuracies = Mapping[Any, tuple[NDArray[np.bool_], NDArray[np.int64]]]
-"""For a row's index in the table: which clips were right, bool (seeds, clips), and the clips' groups (clips,)."""
-
-MISSING = "–"  # noqa: RUF001 - an en dash is how a table says that a cell is empty on purpose
 DIFFERENCE_NOTE = (
     "Each interval is 95 % by itself, over the same clips; with many variants, expect one in twenty to miss. "
     '"Cannot tell" is not "equal": the interval says how large a difference is still possible.'
 )
-PUBLISHED = "Published K400 top-1 / top-5"
-UNEVEN = 2.0  # times as many test clips in the largest class as in the smallest
-STATED = "Published top-1"
-LATENCY_HEADING = "Latency ms [95 %]"
-_KINDS = {"3": "full", "s": "separable"}
 _WORDS = ("Variant", "3D units", PUBLISHED)  # columns of texts, whatever they begin with
 _WHOLE = ("Variant", "Runtime", "Precision")  # columns that a narrow terminal does not break
-_VARYING = {"data": "data", "order": "frames", "recipe": "training", "width": "width", "processes": "processes"}
 
 
-def units_in_words(units: str) -> str:
-    """Which units are 3D and how: `1a-3b full`, `4e-5c separable`, `all separable`, `none`; a dash if it has none."""
-    if not units:
-        return MISSING
-    runs, start = [], 0
-    for letter, run in groupby(units):
-        count = len(list(run))
-        names = UNITS[start : start + count]
-        start += count
-        if letter in _KINDS:
-            where = "all" if count == len(UNITS) else names[0] if count == 1 else f"{names[0]}-{names[-1]}"
-            runs.append(f"{where} {_KINDS[letter]}")
-    return ", ".join(runs) or "none"
-
-
-def display_table(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one protocol as text, in the columns of a paper; what varies between rows is a column too."""
-    marks = frontier_marks(table)
-    columns: dict[str, list[str]] = {
-        "Variant": [str(name) for name in table["variant"]],
-        "3D units": [units_in_words(units) for units in table["units"]],
-        "Params (M)": [_scaled(value, 1e6) for value in table["params"]],
-        "MACs (G)": [_scaled(value, 1e9) for value in table["macs"]],
-        "Top-1 % [95 %]": [percent(*row) for row in _rows(table, "top1", "top1_low", "top1_high")],
-        "Top-5 %": [percent(value) for value in table["top5"]],
-        **_balanced_column(table),
-        **_stated_column(table),
-        **_view_column(table),
-        LATENCY_HEADING: latency_cells(table),
-        "Seeds": [_scaled(value, 1) for value in table["seeds"]],
-    }
-    told = table.assign(processes=table["processes"].where(table["latency_ms"].notna()))  # none ended: no count either
-    for column in (*_VARYING, *(name for name in (*INPUT, *LATENCY) if name not in _VARYING)):
-        chosen = column in SETTING and SETTINGS in told  # each variant's own
-        if column in told and (told[column].dropna().nunique() > 1 or chosen):
-            columns[_VARYING.get(column, column).capitalize()] = [cell(value) for value in told[column]]
-    if "start_distance" in table and table["start_distance"].notna().any():
-        columns["Began at"] = [MISSING if pd.isna(value) else f"{value:.2f}" for value in table["start_distance"]]
-    columns["Frontier"] = [_marked(row) for row in marks.to_dict("records")]
-    if "published" in table and table["published"].notna().any():
-        parts = [(MISSING, "") if pd.isna(text) else published_parts(text)[:2] for text in table["published"]]
-        columns[PUBLISHED] = [f"{numbers} ({protocol})" if protocol else numbers for numbers, protocol in parts]
-    return pd.DataFrame(columns, index=table.index)
-
-
-def _balanced_column(table: pd.DataFrame) -> dict[str, list[str]]:
-    """Accuracy with all classes counting alike, where one is so much larger that answering it alone would pay."""
-    if "class_ratio" not in table or not (table["class_ratio"] >= UNEVEN).any():
-        return {}
-    return {"Balanced %": [percent(value) for value in table["balanced_top1"]]}
-
-
-def _stated_column(table: pd.DataFrame) -> dict[str, list[str]]:
-    """What the sweep's file says is published, in percent: `71.1`; `~46.6 (figure)` if it was read off a plot."""
-    if "published_top1" not in table or table["published_top1"].isna().all():
-        return {}
-    rows = _rows(table, "published_top1", "published_confidence")
-    return {STATED: [f"~{percent(top1)} (figure)" if how == "figure" else percent(top1) for top1, how in rows]}
-
-
-def _view_column(table: pd.DataFrame) -> dict[str, list[str]]:
-    """Accuracy by single views, where a video has several."""
-    if "view_top1" not in table or table["view_top1"].isna().all():
-        return {}
-    return {"Top-1 % by view": [percent(value) for value in table["view_top1"]]}
-
-
-def _rows(table: pd.DataFrame, *columns: str) -> list[list[Any]]:
-    rows: list[list[Any]] = table[list(columns)].to_numpy(dtype=object).tolist()
-    return rows
-
-
-def _marked(marks: Mapping[Any, bool]) -> str:
-    return ", ".join(short for column, short in COSTS.items() if marks[column])
-
-
-def _scaled(value: Any, unit: float) -> str:
-    """Four significant digits of a count in its unit; whole numbers as they are."""
-    if pd.isna(value):
-        return MISSING
-    number = float(value) / unit
-    return f"{number:g}" if number.is_integer() else f"{number:#.4g}" if number < 1000 else f"{number:.0f}"
-
-
-def percent(value: Any, low: Any = np.nan, high: Any = np.nan) -> str:
-    """`87.5 [84.1, 90.2]` from fractions; without an interval only the estimate."""
-    if pd.isna(value):
-        return MISSING
-    interval = "" if pd.isna(low) else f" [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{100 * value:.1f}{interval}"
-
-
-def latency_cells(table: pd.DataFrame) -> list[str]:
-    """`8.39 [4.77, 14.7]`; where there is no latency, why, or a dash."""
-    outcomes = table["latency_outcome"] if "latency_outcome" in table else [""] * len(table)
-    rows = _rows(table, "latency_ms", "latency_low_ms", "latency_high_ms")
-    return [_latency(*row, outcome=outcome) for row, outcome in zip(rows, outcomes, strict=True)]
-
-
-def _latency(value: Any, low: Any, high: Any, *, outcome: Any) -> str:
-    if pd.isna(value):
-        return MISSING if pd.isna(outcome) else str(outcome) or MISSING
-    interval = "" if pd.isna(low) else f" [{three_digits(low)}, {three_digits(high)}]"
-    return f"{three_digits(value)}{interval}"
-
-
-def three_digits(value: float) -> str:
-    """Three significant digits, and no exponent; a dash for what is missing."""
-    return MISSING if pd.isna(value) else f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}"
-
-
-def cell(value: Any) -> str:
-    return MISSING if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
+def display_table(
+    table: pd.DataFrame, fronts: Sequence[Front] = (), columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The rows of one protocol as text, in the columns of a paper; what varies between rows is a column too. Or in
+    these `columns` (of `tradeoff.report.columns.KNOWN`). `fronts` say how probably a row is on a frontier."""
+    shown = {}
+    for name in columns or default_columns(table):
+        is_last = name == FRONTIER
+        shown[heading_of(name)] = (
+            frontier_cells(table, fronts, frontier_marks(table)) if is_last else cells_of(table, name)
+        )
+    return pd.DataFrame(shown, index=table.index)
 
 
 def markdown_table(shown: pd.DataFrame) -> str:
     """A GitHub table of texts; numbers are right-aligned, bars escaped."""
-    right = [_numeric(shown[column]) for column in shown]
+    right = [numeric(shown[column]) for column in shown]
     rows = [list(shown.columns), ["---:" if flag else "---" for flag in right]]
     rows += [[str(cell).replace("|", r"\|") for cell in row] for row in shown.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
-def _numeric(column: pd.Series[Any]) -> bool:
+def numeric(column: pd.Series[Any]) -> bool:
     texts = [str(text) for text in column]
     return column.name in (LATENCY_HEADING, STATED) or (
         all(text[:1] in f"0123456789+-{MISSING}" for text in texts) and column.name not in _WORDS
     )
 
 
-def markdown(table: pd.DataFrame) -> str:
+def markdown(table: pd.DataFrame, fronts: Sequence[Front] = (), columns: Sequence[str] | None = None) -> str:
     """The table of one protocol, and the protocol under it."""
-    notes = "".join(f"- {line}\n" for line in [*protocol_lines(table), *table_lines(table)])
-    return f"{markdown_table(display_table(table))}\n{notes}"
+    shown = display_table(table, fronts, columns)
+    notes = "".join(f"- {line}\n" for line in notes_of(table, shown, fronts))
+    return f"{markdown_table(shown)}\n{notes}"
 
 
-def csv(table: pd.DataFrame) -> str:
-    """Every column of the joined table unrounded (fractions, counts, ms), and `on_frontier_<cost>` 1 or 0."""
+def notes_of(table: pd.DataFrame, shown: pd.DataFrame, fronts: Sequence[Front] = ()) -> list[str]:
+    """For under a table: how its rows were measured, and what some of its columns mean."""
+    lines = [*protocol_lines(table), *table_lines(table, list(shown.columns))]
+    return [*lines, *(meaning_line(fronts) if heading_of(FRONTIER) in shown else [])]
+
+
+def csv(table: pd.DataFrame, fronts: Sequence[Front] = ()) -> str:
+    """Every column of the joined table unrounded (fractions, counts, ms), `on_frontier_<cost>` 1 or 0, and, where the
+    clips are known, `frontier_probability_<cost>`."""
     marks = frontier_marks(table).astype(int).add_prefix("on_frontier_")
-    return pd.concat([table, marks], axis=1).to_csv(index=False, lineterminator="\n")
+    shares = [probabilities(table, fronts).add_prefix("frontier_probability_")] if fronts else []
+    return pd.concat([table, marks, *shares], axis=1).to_csv(index=False, lineterminator="\n")
 
 
-def rich_table(table: pd.DataFrame, title: str | None = None) -> rich.table.Table:
-    """The table of one protocol for the terminal, with the protocol as its caption."""
-    shown = display_table(table).drop(columns="3D units")  # the name says it, and a terminal is narrow
-    caption = [*protocol_lines(table), *table_lines(table)]
+def rich_table(
+    table: pd.DataFrame,
+    title: str | None = None,
+    fronts: Sequence[Front] = (),
+    width: int | None = None,
+) -> rich.table.Table:
+    """The table of one protocol for a terminal, by default the one there is, with the protocol as its caption."""
+    shown = display_table(table, fronts, _narrow_columns(table))
+    room = width or console().width
+    shown, left_out = _fitted(shown, room)
+    caption = [*notes_of(table, shown), *front_lines(fronts)]
     if PUBLISHED in shown:
         told = shown[PUBLISHED].str.rstrip(")").str.split(" (", n=1, regex=False, expand=True)
         shown[PUBLISHED] = told[0]
-        for protocol, names in shown["Variant"].groupby(told[1], sort=False):
+        for protocol, names in table["variant"].groupby(told[1], sort=False):
             caption.append(f"Published for {', '.join(names.unique())}: {protocol}.")
-    return rich_frame(shown, title=title, caption="\n".join(caption))
+    if left_out:
+        caption.append(f"No room for {listed(left_out)}: see the files, or choose --columns.")
+    return rich_frame(shown, title=title, caption="\n".join(caption), width=room)
 
 
-def rich_tables(table: pd.DataFrame, title: str, *, across: Sequence[str] = ()) -> list[rich.table.Table]:
+def _fitted(shown: pd.DataFrame, width: int) -> tuple[pd.DataFrame, list[str]]:
+    """A table that a terminal has room for without breaking words, and the columns that it goes without."""
+    left_out: list[str] = []
+    for heading in _SPARE:
+        if sum(_narrowest(shown[column]) for column in shown) <= _room(shown, width):
+            break
+        if heading in shown:
+            left_out.append(heading)
+            shown = shown.drop(columns=heading)
+    return shown, left_out
+
+
+def _narrowest(column: pd.Series[Any]) -> int:
+    """Letters in the longest word of a column; a variant's name is not broken."""
+    lines = [line for text in (column.name, *column) for line in _lines(column.name, text)]
+    words = [[line] if column.name == "Variant" else line.split() for line in lines]
+    return max((len(word) for each in words for word in each), default=0)
+
+
+def _room(shown: pd.DataFrame, width: int) -> int:
+    """What of a table's width is for letters, between the gaps that `rich_frame` leaves."""
+    return width - 2 * shown.shape[1] - 1
+
+
+def _widths(shown: pd.DataFrame, width: int) -> list[int] | None:
+    """How wide the columns are so that no word is broken; None where all have the room they want, or none would do."""
+    room, widths = _room(shown, width), [_narrowest(shown[column]) for column in shown]
+    cells = [max((len(line) for text in shown[column] for line in _lines(column, text)), default=0) for column in shown]
+    whole = sum(max(size, len(str(column))) for size, column in zip(cells, shown, strict=True))
+    spare = room - sum(widths)
+    if spare < 0 or whole <= room:
+        return None
+    for place in sorted(range(len(widths)), key=lambda place: cells[place] - widths[place]):
+        given = max(0, min(spare, cells[place] - widths[place]))  # those that want least first; headings may break
+        widths[place] += given
+        spare -= given
+    return widths
+
+
+def _lines(column: Any, text: Any) -> list[str]:
+    return wrapped(str(text), lines=None).split("\n") if column == "Variant" else [str(text)]
+
+
+_SPARE = tuple(heading_of(name) for name in ("clips_per_second", "peak_memory_mb", "curve_gmacs", "top5", "params_m"))
+"""What a narrow terminal goes without, the first one first."""
+
+
+def _narrow_columns(table: pd.DataFrame) -> list[str]:
+    """For a terminal, without what the names say, which units are 3D, and without seeds where the caption has them."""
+    left_out = {"units"} | ({"seeds"} if table["seeds"].nunique() == 1 else set())
+    return [name for name in default_columns(table) if name not in left_out]
+
+
+def rich_tables(
+    table: pd.DataFrame,
+    title: str,
+    *,
+    across: Sequence[str] = (),
+    fronts: Callable[[pd.DataFrame], Sequence[Front]] = lambda table: (),
+) -> list[rich.table.Table]:
     """One table for the terminal for each protocol; columns in `across` may differ inside one."""
     parts = split_protocols(table, across=across)
     names = protocol_names(parts, across=across)
     titles = [f"{title} ({name})" if name else title for name in names]
-    return [rich_table(part, heading) for part, heading in zip(parts, titles, strict=True)]
+    return [rich_table(part, heading, fronts(part)) for part, heading in zip(parts, titles, strict=True)]
 
 
-def rich_frame(shown: pd.DataFrame, title: str | None = None, caption: str | None = None) -> rich.table.Table:
-    """A frame of texts as a rich Table, numbers right-aligned."""
+def rich_frame(
+    shown: pd.DataFrame, title: str | None = None, caption: str | None = None, width: int | None = None
+) -> rich.table.Table:
+    """A frame of texts as a rich Table, numbers right-aligned; for a terminal of some width, no word broken if it has
+    room for that."""
+    widths: Sequence[int | None] | None = _widths(shown, width) if width else None
     result = rich.table.Table(
         title=title,
         caption=caption,
@@ -221,9 +189,9 @@ def rich_frame(shown: pd.DataFrame, title: str | None = None, caption: str | Non
         box=rich.box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for column in shown:
-        justify: Literal["left", "right"] = "right" if _numeric(shown[column]) else "left"
-        result.add_column(str(column), justify=justify, no_wrap=column in _WHOLE)
+    for column, own in zip(shown, widths or [None] * shown.shape[1], strict=True):
+        justify: Literal["left", "right"] = "right" if numeric(shown[column]) else "left"
+        result.add_column(str(column), justify=justify, no_wrap=column in _WHOLE, width=own)
     for row in shown.to_dict("records"):
         texts = (wrapped(text, lines=None) if column == "Variant" else str(text) for column, text in row.items())
         result.add_row(*map(rich.text.Text, texts))  # as Text, since brackets in a name are no markup
@@ -303,13 +271,9 @@ def differences_table(found: Sequence[Difference]) -> pd.DataFrame:
         {
             "Variant": each.variant,
             "Against": each.base,
-            "Top-1 difference, points [95 %]": _points(each.interval),
+            "Top-1 difference, points [95 %]": points(each.interval),
             "Top-1 is": each.verdict,
         }
         for each in found
     ]
     return pd.DataFrame(rows, columns=["Variant", "Against", "Top-1 difference, points [95 %]", "Top-1 is"])
-
-
-def _points(interval: Interval) -> str:
-    return f"{100 * interval.estimate:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from tradeoff.errors import InputError
-from tradeoff.measure.cost import cost
+from tradeoff.measure.cost import cost, paper_counts
 from tradeoff.measure.environment import provenance
 from tradeoff.measure.latency import Spacing, latency
 from tradeoff.networks import build
@@ -88,7 +88,8 @@ class Measurer:
     def _cost(self, measurement: Measurement) -> str:
         started = time.perf_counter()
         measured = cost(measurement.variant, self.plan.sweep.shape)
-        self._write(measurement, measured.as_record(), started)
+        counts = paper_counts(measurement.variant, self.plan.sweep.shape, measured)
+        self._write(measurement, measured.as_record() | counts, started)
         return f"{measured.params / 1e6:.2f} M parameters, {measured.macs / 1e9:.3f} G multiply-adds"
 
     def _train(self, measurement: Measurement) -> str:

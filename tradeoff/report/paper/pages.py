@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 import rich.table
 
+from tradeoff.report.cells import MISSING, cell
 from tradeoff.report.paper.contrasts import Contrast
 from tradeoff.report.paper.lines import DONE, HOURS, SAME, Line
 from tradeoff.report.paper.stated import CONFIDENCES, DATA, MEASURES, Page
-from tradeoff.report.tables import MISSING, cell, markdown_table, rich_frame
+from tradeoff.report.tables import markdown_table, rich_frame
 
 SIGNS = (
     "Same sign: yes or no where the 95 % interval of our difference, paired over clips, is on one side of zero; else "
