@@ -39,9 +39,14 @@ def rows_of(file: str) -> list[Row]:
         return list(csv.DictReader(text.splitlines()))
     found: list[Row] = []
     for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
-        head, _, *lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+        head, _, *lines = [[plain(cell) for cell in line.strip("|").split("|")] for line in table.splitlines()]
         found += [dict(zip(head, line, strict=True)) for line in lines]
     return found
+
+
+def plain(cell: str) -> str:
+    """Without the marks of a bold row, or of one that is a part of the row above."""
+    return cell.strip().strip("*").removeprefix("– ")  # noqa: RUF001
 
 
 def cell(file: str, selectors: str, column: str) -> str:
