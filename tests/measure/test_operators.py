@@ -158,6 +158,16 @@ CASES = [
 ]
 
 
+def test_a_training_before_changes_no_count() -> None:
+    case = next(each for each in CASES if each.what == "trilinear")
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert counted(network_of(case), case.shape)[0] == case.operations
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
 def test_operations_by_hand(case: Case) -> None:
     assert counted(network_of(case), case.shape)[0] == case.operations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -112,6 +112,7 @@ class LayerCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for hook in (register_module_forward_pre_hook(self._enter), register_module_forward_hook(self._leave)):
                 stack.callback(hook.remove)
             stack.enter_context(torch.no_grad())
+            stack.enter_context(_as_executed())
             stack.enter_context(self)
             # Made inside, so that the clip is alive like every other tensor; not kept, as a caller need not either.
             self._network(torch.empty(shape, device="meta"))
@@ -168,6 +169,17 @@ class LayerCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._live[storage._cdata] = storage.nbytes()
         self.peak_bytes = max(self.peak_bytes, sum(self._live.values()))
         weakref.finalize(storage, self._live.pop, storage._cdata)
+
+
+@contextmanager
+def _as_executed() -> Iterator[None]:
+    """A training here may have asked for deterministic algorithms, and some operators then arrive in pieces."""
+    before, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warns)
 
 
 def _evaluate(function: OpOverload, entry: Entry, args: Any, kwargs: Any) -> Any:
