@@ -168,8 +168,8 @@ function hoverText(row, state, width) {
 
 // The probability to be on the frontier, where it is known.
 function sureness(row, axis) {
-  const share = row[`p_frontier_${axis.column}`];
-  return share == null ? [] : [["On the frontier", `with probability ${share.toFixed(0)} %`]];
+  const found = isWhole() ? row[`p_frontier_${axis.column}`] : null;
+  return found == null ? [] : [["On the frontier", `with probability ${share(found)} %`]];
 }
 
 function wrapped(text, room) {

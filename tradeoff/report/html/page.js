@@ -18,6 +18,7 @@ function say(text) {
 function chooseSweep(sweep) {
   state.sweep = sweep;
   state.sort = null;
+  state.hidden.clear();
   state.view = null;
   options("protocol", sweep.protocols, "protocol");
   chooseProtocol(sweep.protocols[0]);
@@ -44,6 +45,11 @@ function chooseView(view) {
 
 function hasAccuracy() {
   return rowsOf(state.view).some((row) => row.top1 != null);
+}
+
+// Whether no network is hidden.
+function isWhole() {
+  return state.shown.length === state.view.count;
 }
 
 function isMeasured(axis) {

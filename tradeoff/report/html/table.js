@@ -9,7 +9,8 @@ function columnsOf(view, rows, frontiers) {
   const several = view.name === "best" || new Set(rows.map(setting)).size > 1;
   const number = (column, title) => ({ title, text: (row) => digits(row[column]), by: (row) => row[column] });
   const on = (row) => DATA.axes.filter((axis) => axis.brief && frontiers.get(axis.column).has(row)).map((axis) => axis.brief);
-  const sure = DATA.axes.filter((axis) => has(`p_frontier_${axis.column}`));
+  // They are among all networks: beside a frontier of those shown they would contradict it.
+  const sure = isWhole() ? DATA.axes.filter((axis) => has(`p_frontier_${axis.column}`)) : [];
   return [
     { title: "Variant", by: (row) => row.name },
     { title: "Units 1a … 5c", left: true, node: (row) => strip(row.units), by: (row) => row.units || null },
@@ -26,10 +27,16 @@ function columnsOf(view, rows, frontiers) {
       title: "On frontier", wide: true, text: (row) => on(row).join(", ") || MISSING, by: (row) => on(row).length, most: true,
     }] : []),
     ...sure.map(({ column, short, brief }) => ({
-      title: `P(frontier) % ${brief ?? short}`, text: (row) => (row[`p_frontier_${column}`] ?? NaN).toFixed(0).replace("NaN", MISSING),
+      title: `P(frontier) % ${brief ?? short}`, text: (row) => share(row[`p_frontier_${column}`]),
       by: (row) => row[`p_frontier_${column}`], most: true,
     })),
   ];
+}
+
+// A share of draws in percent is never certain, and never impossible.
+function share(percents) {
+  if (percents == null) return MISSING;
+  return percents > 99 ? ">99" : percents < 1 ? "<1" : percents.toFixed(0);
 }
 
 function setting(row) {
