@@ -60,7 +60,7 @@ def test_units_of_derived_columns(rows: pd.DataFrame) -> None:
     [
         ("latency < 50", r"names column 'latency', which there is not: did you mean latency_ms"),
         ("quux == 1", r"column 'quux'.*tradeoff report --columns help"),
-        ("frontier == 'MACs'", "column 'frontier'"),
+        ("frontier == 1", "column 'frontier', which cannot be filtered on: use any other of tradeoff report --columns"),
         ("latency_ms", "neither true nor false"),
         ("latency_ms < 'fast'", "two kinds of things.*latency_ms is a number and 'fast' is a text"),
         ("variant == 3", "two kinds of things"),
