@@ -148,6 +148,8 @@ def test_without_an_accuracy_it_says_that_there_is_no_figure(tool: Tool, tmp_pat
     code, out, _ = tool("report", "--pareto", "--sweep", "counts")
     assert code == 0 and not list(Path("reports").rglob("*.png"))
     assert "no figure: no row has both an accuracy and a cost; add data and train to the sweep file" in out
+    some = tool("report", "--pareto", "--sweep", "counts", "--where", "variant == 'I3D'")[1]
+    assert "no figure: no row that fits --where has both" in some
     assert "no figure" not in tool("report", "--sweep", "counts")[1]
     assert "no figure" not in tool("report", "--sweep", "mine", "--pareto")[1]
 

@@ -16,7 +16,7 @@ from tradeoff.report.columns import KNOWN
 from tradeoff.report.joined import Sheet
 from tradeoff.report.latex import latex_table
 from tradeoff.report.protocols import slug
-from tradeoff.report.tables import markdown_table, numeric
+from tradeoff.report.tables import markdown_lines, markdown_table, numeric
 
 _MARK = "made by tradeoff report"
 _FRONTIER = ("on_frontier_", "frontier_probability_")
@@ -79,7 +79,7 @@ def _notes(sheet: Sheet, note: str) -> list[str]:
 
 
 def _markdown(sheet: Sheet, title: str, label: str, note: str) -> bytes:
-    lines = "".join(f"- {line}\n" for line in _notes(sheet, note))
+    lines = markdown_lines(_notes(sheet, note))
     return f"<!-- {_MARK} -->\n\n{markdown_table(sheet.shown())}\n{lines}".encode()
 
 

@@ -147,7 +147,8 @@ def report_sweeps(
             note=selection.note,
         )
         shown, note = sweep_tables(table.rows, sweep, runtime, selection=selection, fronts=fronts)
-        note = _joined_notes(note, _NO_FIGURE if pareto and not any(path.suffix == ".png" for path in paths) else "")
+        if pareto and not any(path.suffix == ".png" for path in paths):
+            note = _joined_notes(note, _NO_FIGURE if selection.where is None else _NONE_OF_THESE)
         rows = _rows_of(table.rows, runtime, sweep, selection, make)
         claims = report_claims(Store(folder), sweep, tables[sweep], out)  # of all rows: a selection is no new finding
         reports[sweep] = Report(rows, shown, paths, note, failed, make, claims)
@@ -157,6 +158,7 @@ def report_sweeps(
 
 
 _NO_FIGURE = "no figure: no row has both an accuracy and a cost; add data and train to the sweep file, and run it again"
+_NONE_OF_THESE = "no figure: no row that fits --where has both an accuracy and a cost"
 
 
 def tables_of(results: Path, name: str | None = None) -> dict[str, Joined]:
