@@ -118,7 +118,8 @@ def test_one_family_is_held_against_another(tool: Tool) -> None:
         (("--where", "latency < 1"), "did you mean latency_ms"),
         (("--columns", "nothing"), "--columns names column 'nothing'"),
         (("--export", "t.docx"), "end it in .md, .tex, .csv, .parquet"),
-        (("--cost", "macs"), "--cost means nothing without --compare"),
+        (("--cost", "macs"), "--cost means nothing without --compare: add it, or leave --cost out"),
+        (("--pdf",), "--pdf means nothing without --paper or --search or --figure or --pareto: add one of them, or"),
         (("--budget", "latency_ms"), "is no budget"),
         (("--budget", "macs<=1", "--sort", "macs"), "--sort means nothing with --budget"),
         (("--budget", "macs<=1", "--pareto"), "--pareto means nothing with --budget"),
@@ -130,6 +131,27 @@ def test_bad_input_is_a_sentence(tool: Tool, arguments: tuple[str, ...], words: 
     assert (code, out) == (2, "")
     assert words in err and err.count("\n") == 1
     assert not Path("reports").exists()
+
+
+def test_nothing_is_written_where_one_export_cannot_be(tool: Tool) -> None:
+    Path("b_reversed.md").write_text("mine")
+    exports = ("--export", "a.csv", "--export", "b.md")
+    code, out, err = tool("report", "--results", REFERENCE, "--sweep", "arrow_of_time", *exports)
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    assert "b_reversed.md is there and was not made by tradeoff report" in err
+    assert [path.name for path in Path().iterdir()] == ["b_reversed.md"]
+
+
+def test_without_an_accuracy_it_says_that_there_is_no_figure(tool: Tool, tmp_path: Path) -> None:
+    store = whole_folder(tmp_path / "results" / "local")
+    store.write_sweep("counts", {"cost": store.sweeps()["mine"]["keys"]["cost"]})
+    code, out, _ = tool("report", "--pareto", "--sweep", "counts")
+    assert code == 0 and not list(Path("reports").rglob("*.png"))
+    assert "no figure: no row has both an accuracy and a cost; add data and train to the sweep file" in out
+    some = tool("report", "--pareto", "--sweep", "counts", "--where", "variant == 'I3D'")[1]
+    assert "no figure: no row that fits --where has both" in some
+    assert "no figure" not in tool("report", "--sweep", "counts")[1]
+    assert "no figure" not in tool("report", "--sweep", "mine", "--pareto")[1]
 
 
 def test_columns_are_listed(tool: Tool) -> None:

@@ -77,7 +77,7 @@ def test_each_variant_has_its_fastest_setting_and_devices_stay_apart(rows: pd.Da
         ("latency_ms<=fast", "is no budget"),
         ("latency_ms<=1e999", "is no budget"),
         ("latency<=30", "did you mean latency_ms"),
-        ("top1<=0.5", "names column 'top1'"),
+        ("top1<=0.5", "--budget names column 'top1', which is no cost and no rate: use latency_ms, .*clips_per_second"),
         ("latency_ms>=30", "latency_ms needs <="),
         ("clips_per_second<=3", "clips_per_second needs >="),
     ],
@@ -127,7 +127,7 @@ def test_sides_that_share_no_costs_or_are_not_there(cuts: pd.DataFrame) -> None:
         compare_families(measured(cuts), "topheavy", "bottom-heavy", "macs")
     with pytest.raises(InputError, match="--compare names column 'size'"):
         compare_families(measured(cuts), "size > 3", "bottom-heavy", "macs")
-    with pytest.raises(InputError, match="--cost names column 'top1'"):
+    with pytest.raises(InputError, match=r"--cost names column 'top1', which is no cost: use .*latency_ms"):
         compare_families(measured(cuts), "top-heavy", "bottom-heavy", "top1")
 
 

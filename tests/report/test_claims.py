@@ -387,7 +387,7 @@ def test_from_a_sweep_file_to_an_exit_code(tool: Tool, tmp_path: Path, tiny: dic
         (["--claims", "silent.yaml"], "sweep file silent.yaml claims nothing: add claims to its file"),
         (["--claims", "none"], "sweep 'none' was not run into"),
         (["--claims", "none.yaml"], "sweep file none.yaml cannot be read"),
-        (["--check"], "--check means nothing without --claims"),
+        (["--check"], "--check means nothing without --claims: add it, or leave --check out"),
         (["--claims", "mine", "--pareto"], "--pareto means nothing with --claims"),
         (["--claims", "mine", "--search", "mine"], "--search means nothing with --claims"),
     ):

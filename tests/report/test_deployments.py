@@ -21,6 +21,7 @@ from tradeoff.report.deployments import (
     deployment_lines,
     deployments_csv,
     deployments_markdown,
+    deployments_tables,
     order_table,
     places,
     resources_table,
@@ -291,7 +292,7 @@ def test_frame_orders_are_compared_once_whatever_the_settings(grid: pd.DataFrame
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_terminal_shows_deployments_and_the_best(grid: pd.DataFrame, width: int) -> None:
-    tables, note = sweep_tables(grid, "sweep")
+    tables, note = sweep_tables(grid, "sweep")  # made for a pipe, which has room
     out = io.StringIO()
     for each in tables:
         Console(file=out, width=width).print(each)
@@ -304,4 +305,16 @@ def test_the_terminal_shows_deployments_and_the_best(grid: pd.DataFrame, width: 
     assert "compile-frozen" in text and "out of" in text
     assert "--runtime NAME" in note
     (single,), nothing = sweep_tables(grid, "sweep", "onnxruntime")
-    assert (single.title, nothing) == ("sweep, onnxruntime", "")
+    assert (str(single.title), nothing) == ("sweep, onnxruntime", "")
+
+
+def test_a_narrow_terminal_breaks_no_word_of_deployments(grid: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = io.StringIO()
+    tables = deployments_tables(grid, "sweep")
+    for each in tables:
+        Console(file=out, width=80).print(each)
+    assert "…" not in out.getvalue() and max(map(len, out.getvalue().splitlines())) <= 80
+    assert "No room for Steady, First pass ms" in out.getvalue()
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "Steady" in [str(column.header) for column in deployments_tables(grid, "sweep")[1].columns]

@@ -263,7 +263,7 @@ def test_the_command(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["--open"], "--open means nothing without --html"),
+        (["--open"], "--open means nothing without --html: add it, or leave --open out"),
         (["--html", "--pareto"], "--pareto means nothing with --html"),
         (["--html", "--search", "grid"], "--search means nothing with --html"),
         (["--html", "--sweep", "other"], "sweep 'other' was not run into results/local: it holds mine"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +150,29 @@ def test_exports_of_several_sweeps_are_told_apart(table: Make, tmp_path: Path) -
     assert [path.name for path in paths] == ["t_a.md", "t_b.md"]
 
 
-@pytest.mark.parametrize(("name", "words"), [("t.docx", "end it in .md, .tex, .csv, .parquet"), ("d.csv", "a folder")])
+def test_no_two_sheets_are_exported_to_one_file(table: Make, tmp_path: Path) -> None:
+    ((sheet,), _) = laid_out(table(*NAMES))
+    long = "a-sweep-whose-name-is-as-long-as-a-part-of-a-file-name-may-be-" + "x" * 20
+    sheets_of = [replace(sheet, suffix=suffix) for suffix in ("normal", "reversed")]
+    paths = export_sheets([(long, each) for each in sheets_of] + [("b", sheet)], tmp_path / "t.csv")
+    assert [path.name.rpartition("_")[2] for path in paths] == ["normal.csv", "reversed.csv", "b.csv"]
+    paths = export_sheets([(long + each, sheet) for each in "yz"], tmp_path / "t.csv")
+    assert len({path.name for path in paths}) == 2 and all(path.exists() for path in paths)
+    paths = export_sheets([("a", replace(sheet, suffix=long + each)) for each in "yz"], tmp_path / "t.csv")
+    assert len({path.name for path in paths}) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("t.docx", "end it in .md, .tex, .csv, .parquet"),
+        ("d.csv", "a folder"),
+        ("f/t.csv", "cannot be written into .*f: name"),
+    ],
+)
 def test_what_cannot_be_exported(table: Make, tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "d.csv").mkdir()
+    (tmp_path / "f").touch()
     ((sheet,), _) = laid_out(table(*NAMES))
     with pytest.raises(InputError, match=words):
         export_sheets([("a", sheet)], tmp_path / name)
@@ -191,8 +212,8 @@ def test_what_cannot_be_chosen() -> None:
     for options, words in (
         ({"columns": "variant,tops"}, "--columns names column 'tops', which there is not: did you mean top5"),
         ({"sort": "-qqq"}, "--sort names column 'qqq'.*use variant, frames"),
-        ({"sort": "frontier"}, "--sort names column 'frontier'"),
-        ({"where": "frontier"}, "--where names column 'frontier'"),
+        ({"sort": "frontier"}, "--sort names column 'frontier', which cannot be sorted by"),
+        ({"where": "frontier"}, "--where names column 'frontier', which cannot be filtered on"),
     ):
         with pytest.raises(InputError, match=words):
             Selection.of(**({"where": None, "sort": None, "columns": None} | options))

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tradeoff.errors import InputError
 from tradeoff.records.statistics import Interval
+from tradeoff.report.claims_table import rich_claims
 from tradeoff.report.fronts import Fronts
 from tradeoff.report.tables import (
     csv,
@@ -20,6 +21,7 @@ from tradeoff.report.tables import (
     markdown,
     markdown_table,
     order_differences,
+    rich_frame,
     rich_table,
     rich_tables,
     units_in_words,
@@ -83,8 +85,30 @@ def test_markdown_has_the_table_and_the_protocol_once(figure4: pd.DataFrame) -> 
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
 
 
-def test_markdown_escapes_bars() -> None:
-    assert r"a\|b" in markdown_table(pd.DataFrame({"Variant": ["a|b"]}))
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a|b", r"a\|b"),
+        ("a\nb\tc\x1b", "a b c "),
+        ("<script>x</script><!-- <?", "&lt;script>x&lt;/script>&lt;!-- &lt;?"),
+        (r"\<b \\<b", r"\<b \\&lt;b"),  # behind one backslash it is a letter already
+        ("&copy; &#60; &lt;", "&amp;copy; &amp;#60; &amp;lt;"),
+        ("<1 % of A & B, a < b", "<1 % of A & B, a < b"),
+    ],
+)
+def test_a_text_stays_a_text_in_markdown(table: Make, text: str, shown: str) -> None:
+    assert markdown_table(pd.DataFrame({text: [text]})) == f"| {shown} |\n| --- |\n| {shown} |\n"
+    assert f"\n- Accuracy: {shown}, clips of" in markdown(table("I2D", "I3D", data=text))
+
+
+def test_brackets_in_names_are_no_markup_for_the_terminal(table: Make) -> None:
+    out = io.StringIO()
+    named = "[red]data[/blue]"
+    Console(file=out, width=200).print(rich_table(table("I2D", "I3D", data=named), f"mine {named}", width=200))
+    assert f"mine {named}" in out.getvalue() and f"Accuracy: {named}, clips of" in out.getvalue()
+    out = io.StringIO()
+    Console(file=out, width=200).print(rich_frame(pd.DataFrame({named: ["a"]})))
+    assert named in out.getvalue()
 
 
 def test_csv_reads_back_unrounded(figure4: pd.DataFrame) -> None:
@@ -227,3 +251,9 @@ def test_out_of_memory_stands_where_the_latency_would(table: Make) -> None:
     assert shown["Latency ms [95 %]"].tolist()[1] == "out of memory"
     assert "Processes" not in shown  # none came to an end, which is no other protocol
     assert "latency" not in shown["Frontier"].tolist()[1]
+
+
+def test_brackets_in_the_title_of_claims_are_no_markup() -> None:
+    out = io.StringIO()
+    Console(file=out, width=200).print(rich_claims([], "[red]mine[/blue]: claims"))
+    assert "[red]mine[/blue]: claims" in out.getvalue()

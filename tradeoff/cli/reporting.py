@@ -39,7 +39,8 @@ _FITS: Mapping[str, tuple[str, ...]] = {
     "figure": ("name", "runtime", "weights", "variant", "clip", "pdf"),
 }
 """What can be asked for instead of sweeps' tables, by its option, and which other options go with it."""
-_TABLES = ("name", "pareto", "against", "runtime", "where", "sort", "columns", "wide", "export", "pdf")
+_TABLES = ("name", "pareto", "against", "runtime", "where", "sort", "columns", "wide", "export")
+_PICTURES = ("pdf",)  # go with --pareto too
 _ALWAYS = ("results", "out", "as_json")
 
 
@@ -200,15 +201,21 @@ def _check_fit(context: typer.Context) -> None:
     options = {parameter.name: parameter.opts[0] for parameter in context.command.params if parameter.name}
     given = [name for name in options if given_value(context, name) not in (None, [])]
     asked = next((name for name in _FITS if name in given), None)
-    fits = (*_ALWAYS, *((asked, *_FITS[asked]) if asked else _TABLES))
+    tables = (*_TABLES, *(_PICTURES if "pareto" in given else ()))
+    fits = (*_ALWAYS, *((asked, *_FITS[asked]) if asked else tables))
     for name in given:
         if name not in fits:
-            where = f"with {options[asked]}" if asked else f"without {_belongs_to(name, options)}"
-            raise InputError(f"{options[name]} means nothing {where}: leave one of the two out")
+            raise InputError(f"{options[name]} means nothing {_way_out(name, asked, options)}")
 
 
-def _belongs_to(name: str, options: Mapping[str, str]) -> str:
-    return " or ".join(options[asked] for asked, others in _FITS.items() if name in others)
+def _way_out(name: str, asked: str | None, options: Mapping[str, str]) -> str:
+    """Beside or without what an option means nothing, and what to do."""
+    if asked:
+        return f"with {options[asked]}: leave one of the two out"
+    owners = [options[each] for each, others in _FITS.items() if name in others]
+    owners += [options["pareto"]] if name in _PICTURES else []
+    add = "add it" if len(owners) == 1 else "add one of them"
+    return f"without {' or '.join(owners)}: {add}, or leave {options[name]} out"
 
 
 def _formats(pdf: bool) -> AbstractContextManager[None]:

@@ -31,6 +31,7 @@ from tradeoff.report.tables import (
     differences,
     differences_table,
     markdown,
+    markdown_lines,
     markdown_table,
     order_differences,
 )
@@ -117,7 +118,7 @@ class _Writer:
 
     def _texts(self, part: pd.DataFrame, stem: str, title: str, pictures: list[Path]) -> list[Path]:
         found, fronts = differences(part, self.accuracies, self.against), self.fronts.of(part)
-        sections = [f"# {title}\n", *_picture(title, pictures), markdown(part, fronts) + _lines(self.notes)]
+        sections = [f"# {title}\n", *_picture(title, pictures), markdown(part, fronts) + markdown_lines(self.notes)]
         sections += [*_differences_section("Differences in top-1", found), *_front_section(fronts)]
         texts = {"md": "\n".join(sections), "csv": csv_table(part, fronts)}
         return [write_file(self.out / f"{stem}.{kind}", text.encode()) for kind, text in texts.items()]
@@ -130,7 +131,7 @@ class _Writer:
             pictures: list[Path] = []
             if self.figures and part["latency_ms"].notna().any():
                 pictures = write_figure(deployments_figure(part, label, deployment_lines(part)), self.out, file)
-            text = deployments_markdown(part, label, _picture(label, pictures)) + _lines(self.notes)
+            text = deployments_markdown(part, label, _picture(label, pictures)) + markdown_lines(self.notes)
             texts = {"md": text, "csv": deployments_csv(part)}
             written += pictures
             written += [write_file(self.out / f"{file}.{kind}", text.encode()) for kind, text in texts.items()]
@@ -163,13 +164,9 @@ def _write_orders(
         notes = protocol_lines(part, latency=False)
         pictures = write_figure(order_figure(part, heading, notes), out, file) if figures else []
         found = _differences_section("Reversed minus normal", order_differences(part, accuracies))
-        text = [f"# {heading}\n", *_picture(heading, pictures), "".join(f"- {note}\n" for note in notes), *found]
+        text = [f"# {heading}\n", *_picture(heading, pictures), markdown_lines(notes), *found]
         written += [*pictures, write_file(out / f"{file}.md", "\n".join(text).encode())]
     return written
-
-
-def _lines(failed: Sequence[str]) -> str:
-    return "".join(f"- {line}\n" for line in failed)
 
 
 def _picture(title: str, paths: list[Path]) -> list[str]:
@@ -186,7 +183,7 @@ def _front_section(fronts: Sequence[Front]) -> list[str]:
     if not fronts:
         return []
     shown, lines = front_section(fronts)
-    notes = _lines([*reach_lines(fronts), *lines])
+    notes = markdown_lines([*reach_lines(fronts), *lines])
     return ["## The frontier\n", markdown_table(shown), notes]
 
 

@@ -18,7 +18,7 @@ from tradeoff.records.store import Store
 from tradeoff.records.table import Table
 from tradeoff.report import write_file
 from tradeoff.report.claims import CANNOT_TELL, REFUTED, SUPPORTED, Finding, Judged, judge
-from tradeoff.report.tables import MISSING, markdown_table
+from tradeoff.report.tables import MISSING, markdown_table, plain_text
 
 NOTES = (
     "SUPPORTED: the whole 95 % interval of the effect is where the claim says; REFUTED: the whole of it is beyond the "
@@ -103,8 +103,8 @@ def markdown(judged: Sequence[Judged]) -> str:
 def rich_claims(judged: Sequence[Judged], title: str) -> RichTable:
     """The same for the terminal, verdicts coloured."""
     result = RichTable(
-        title=title,
-        caption="\n".join(_notes(judged)),
+        title=plain_text(title, "table.title"),
+        caption=plain_text("\n".join(_notes(judged)), "table.caption"),
         title_justify="left",
         caption_justify="left",
         box=rich.box.SIMPLE_HEAD,

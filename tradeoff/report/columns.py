@@ -234,15 +234,21 @@ def value_of(table: pd.DataFrame, name: str) -> pd.Series[Any]:
 
 
 def require_known(name: str, option: str, among: Sequence[str] = tuple(KNOWN)) -> str:
-    """The name itself. Raises InputError for one that is no column, with the nearest ones."""
+    """The name itself. Raises InputError for one that is no column, with the nearest ones, and for one that is not
+    `among` those that the option is about, with what these are."""
     if name in among:
         return name
+    if name in KNOWN:
+        instead = ", ".join(among) if len(among) < len(KNOWN) / 2 else "any other of tradeoff report --columns help"
+        raise InputError(f"{option} names column {name!r}, which {_UNFIT.get(option, _NO_FILTER)}: use {instead}")
     near = difflib.get_close_matches(name, among, n=3, cutoff=0.5) or [each for each in among if name in each][:3]
     usual = [each for each in _USUAL if each in among]
     hint = f"did you mean {listed(near, 'or')}? All columns" if near else f"use {', '.join(usual)}; all {len(among)}"
     raise InputError(f"{option} names column {name!r}, which there is not: {hint}: tradeoff report --columns help")
 
 
+_NO_FILTER = "cannot be filtered on"
+_UNFIT = {"--budget": "is no cost and no rate", "--cost": "is no cost", "--sort": "cannot be sorted by"}
 _USUAL = ("variant", "frames", "gmacs", "params_m", "top1", "latency_ms", "clips_per_second")
 
 

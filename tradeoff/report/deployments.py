@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import rich.table
 
+from tradeoff.console import console
 from tradeoff.report.protocols import (
     ACCURACY,
     INPUT,
@@ -23,7 +24,17 @@ from tradeoff.report.protocols import (
     values,
 )
 from tradeoff.report.settings import NETWORK, REFERENCE, by_speed, place_in, present
-from tradeoff.report.tables import LATENCY_HEADING, MISSING, latency_cells, markdown_table, rich_frame, three_digits
+from tradeoff.report.tables import (
+    LATENCY_HEADING,
+    MISSING,
+    fitted,
+    latency_cells,
+    markdown_lines,
+    markdown_table,
+    no_room,
+    rich_frame,
+    three_digits,
+)
 from tradeoff.setting_names import PRECISIONS, RUNTIMES
 
 ACROSS = (*ACCURACY, *SETTING)
@@ -226,10 +237,7 @@ def deployments_markdown(part: pd.DataFrame, title: str, picture: list[str]) -> 
     """The tables of one place, and how they were measured."""
     sections = [f"# {title}\n", *picture]
     for heading, shown, lines in _tables(part):
-        sections += [f"## {heading}\n"] * bool(heading) + [
-            markdown_table(shown),
-            "".join(f"- {each}\n" for each in lines),
-        ]
+        sections += [f"## {heading}\n"] * bool(heading) + [markdown_table(shown), markdown_lines(lines)]
     return "\n".join(sections)
 
 
@@ -246,12 +254,18 @@ def deployments_csv(part: pd.DataFrame) -> str:
     return part.assign(best=part["best"].astype(int)).to_csv(index=False, lineterminator="\n")
 
 
+_SPARE = ("With host ms", "Steady", "First pass ms", "Bound", "Prepare s")
+"""What a narrow terminal goes without, the first one first."""
+
+
 def deployments_tables(table: pd.DataFrame, title: str) -> list[rich.table.Table]:
-    """The same for the terminal."""
-    found = []
+    """The same for the terminal; a narrow one goes without some columns."""
+    found, width = [], console().width
     for suffix, part in places(table):
         place = f"{title}, deployments" + (f" ({suffix})" if suffix else "")
         for heading, shown, lines in _tables(part):
             name = f"{place}: {heading.lower()}" if heading else place
-            found.append(rich_frame(shown, title=name, caption="\n".join(lines)))
+            room, left_out = fitted(shown, width, _SPARE)
+            caption = [*lines, *([f"{no_room(left_out)}."] if left_out else [])]
+            found.append(rich_frame(room, title=name, caption="\n".join(caption), width=width))
     return found

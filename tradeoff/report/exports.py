@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,15 +16,14 @@ from tradeoff.report.columns import KNOWN
 from tradeoff.report.joined import Sheet
 from tradeoff.report.latex import latex_table
 from tradeoff.report.protocols import slug
-from tradeoff.report.tables import markdown_table, numeric
+from tradeoff.report.tables import markdown_lines, markdown_table, numeric
 
 _MARK = "made by tradeoff report"
 _FRONTIER = ("on_frontier_", "frontier_probability_")
 
 
 def check_export(path: Path) -> Path:
-    """The path itself. Raises InputError for a format that there is not, for a folder, and for a file that `export`
-    did not write: it is the user's."""
+    """The path itself. Raises InputError for a format that there is not, and for a folder."""
     if path.suffix.lower() not in _WRITERS:
         raise InputError(f"--export {path} does not say which format it is: end it in {', '.join(_WRITERS)}")
     if path.is_dir():
@@ -31,27 +31,47 @@ def check_export(path: Path) -> Path:
     return path
 
 
+def check_files(found: Sequence[tuple[str, Sheet]], path: Path) -> list[Path]:
+    """The files that `export_sheets` writes, one a sheet.
+
+    Raises InputError as `check_export` does, for a file that no export wrote: it is the user's, and for a folder that
+    cannot be written.
+    """
+    files = [_file(check_export(path), suffix) for suffix in _suffixes(found)]
+    for file in files:
+        _refuse_foreign(file)
+    _refuse_closed(path)
+    return files
+
+
 def export_sheets(found: Sequence[tuple[str, Sheet]], path: Path, note: str = "") -> list[Path]:
     """Write each sheet, with its title, into `path`; of several, each into a file of its own, told apart by a suffix.
 
-    A file is replaced whole or not at all. Raises InputError as `check_export` does, before anything is written.
+    A file is replaced whole or not at all. Raises InputError as `check_files` does, before anything is written.
     """
-    suffixes = _suffixes(found)
-    files = [path.with_stem(f"{path.stem}_{suffix}") if suffix else path for suffix in suffixes]
-    write = _WRITERS[check_export(path).suffix.lower()]
-    for file in files:
-        _refuse_foreign(file)
+    suffixes, files = _suffixes(found), check_files(found, path)
+    write = _WRITERS[path.suffix.lower()]
     return [
         write_file(file, write(sheet, title, f"{path.stem}-{suffix}" if suffix else path.stem, note))
         for file, suffix, (title, sheet) in zip(files, suffixes, found, strict=True)
     ]
 
 
+def _file(path: Path, suffix: str) -> Path:
+    return path.with_stem(f"{path.stem}_{suffix}") if suffix else path
+
+
 def _suffixes(found: Sequence[tuple[str, Sheet]]) -> list[str]:
+    """What tells the files of sheets apart: no two are alike. Slugs are cut, so long names are numbered where they
+    begin alike."""
     if len(found) < 2:
         return [""] * len(found)
     several = len({title for title, _ in found}) > 1
-    return [slug(f"{title} {sheet.suffix}" if several else sheet.suffix) for title, sheet in found]
+    parts = [(slug(title) if several else "", slug(sheet.suffix)) for title, sheet in found]
+    names = ["_".join(filter(None, part)) for part in parts]
+    if len(set(names)) < len(names):
+        names = [f"{name}-{number}".strip("-") for number, name in enumerate(names, start=1)]
+    return names
 
 
 def _notes(sheet: Sheet, note: str) -> list[str]:
@@ -59,7 +79,7 @@ def _notes(sheet: Sheet, note: str) -> list[str]:
 
 
 def _markdown(sheet: Sheet, title: str, label: str, note: str) -> bytes:
-    lines = "".join(f"- {line}\n" for line in _notes(sheet, note))
+    lines = markdown_lines(_notes(sheet, note))
     return f"<!-- {_MARK} -->\n\n{markdown_table(sheet.shown())}\n{lines}".encode()
 
 
@@ -93,6 +113,13 @@ def _refuse_foreign(path: Path) -> None:
         raise InputError(
             f"--export {path} is there and was not made by tradeoff report: name another, or delete it first"
         )
+
+
+def _refuse_closed(path: Path) -> None:
+    """A file's folder can be made, or be written into."""
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"--export {path} cannot be written into {folder}: name a file in another folder")
 
 
 def _is_ours(path: Path) -> bool:

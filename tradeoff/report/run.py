@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_figure, write_file, write_report
 from tradeoff.report.claims_table import NO_CLAIMS, Claims, report_claims
 from tradeoff.report.deployments import deployments_tables
-from tradeoff.report.exports import check_export, export_sheets
+from tradeoff.report.exports import check_export, check_files, export_sheets
 from tradeoff.report.fronts import Fronts, reach_lines
 from tradeoff.report.joined import Sheet, front_records, sheets, split_note
 from tradeoff.report.protocols import slug, split_protocols
@@ -114,7 +114,7 @@ def report_sweeps(
     `selection` chooses rows, which are then reported as `<name>_selected`, and how tables are printed and exported to
     the files `exports`. `count` fills in multiply-adds as the paper counts them where older records lack them and the
     selection asks for them. Of several sweeps those that have the runtime, and any row that fits, are reported.
-    Raises InputError where there is nothing to report.
+    Raises InputError where there is nothing to report, and, before anything is written, for an export that cannot be.
     """
     for path in exports:
         check_export(path)
@@ -123,9 +123,17 @@ def report_sweeps(
     where = f"sweep {name}" if name else f"results folder {results}"
     if runtime is not None:
         tables = _timed_in(runtime, tables, where)
+    chosen = selected(tables, selection, where, count)
+    drawn = {sweep: Fronts(table.correct) for sweep, table in chosen.items()}
+    makers = {
+        sweep: cache(partial(_sheets, table.rows, sweep, runtime, selection, drawn[sweep]))
+        for sweep, table in chosen.items()
+    }
+    for path in exports:
+        check_files([(sweep, sheet) for sweep, make in makers.items() for sheet in make()], path)
     reports = {}
-    for sweep, table in selected(tables, selection, where, count).items():
-        failed, fronts = failed_of(Store(folder), sweep), Fronts(table.correct)
+    for sweep, table in chosen.items():
+        failed, fronts, make = failed_of(Store(folder), sweep), drawn[sweep], makers[sweep]
         paths = write_report(
             table.rows,
             table.correct,
@@ -139,13 +147,18 @@ def report_sweeps(
             note=selection.note,
         )
         shown, note = sweep_tables(table.rows, sweep, runtime, selection=selection, fronts=fronts)
-        make = partial(_sheets, table.rows, sweep, runtime, selection, fronts)
+        if pareto and not any(path.suffix == ".png" for path in paths):
+            note = _joined_notes(note, _NO_FIGURE if selection.where is None else _NONE_OF_THESE)
         rows = _rows_of(table.rows, runtime, sweep, selection, make)
         claims = report_claims(Store(folder), sweep, tables[sweep], out)  # of all rows: a selection is no new finding
         reports[sweep] = Report(rows, shown, paths, note, failed, make, claims)
     for path in exports:
         _export(reports, path, selection)
     return reports
+
+
+_NO_FIGURE = "no figure: no row has both an accuracy and a cost; add data and train to the sweep file, and run it again"
+_NONE_OF_THESE = "no figure: no row that fits --where has both an accuracy and a cost"
 
 
 def tables_of(results: Path, name: str | None = None) -> dict[str, Joined]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -52,11 +53,27 @@ def display_table(
 
 
 def markdown_table(shown: pd.DataFrame) -> str:
-    """A GitHub table of texts; numbers are right-aligned, bars escaped."""
+    """A GitHub table of texts; numbers are right-aligned, and what would break the table or pass for HTML escaped."""
     right = [numeric(shown[column]) for column in shown]
-    rows = [list(shown.columns), ["---:" if flag else "---" for flag in right]]
-    rows += [[str(cell).replace("|", r"\|") for cell in row] for row in shown.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+    headings, *rows = [[markdown_text(str(cell)) for cell in row] for row in [list(shown), *shown.to_numpy().tolist()]]
+    ruled = [headings, ["---:" if flag else "---" for flag in right], *rows]
+    return "\n".join("| " + " | ".join(row) + " |" for row in ruled) + "\n"
+
+
+def markdown_text(text: str) -> str:
+    """A text as a line of Markdown shows it: no line ends in it, and no HTML begins. What has a meaning in a paragraph
+    only is left as it is, and so is `<1 %`."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return _TAG.sub(r"\1&lt;", _ENTITY.sub("&amp;", line.replace("|", r"\|")))
+
+
+_TAG = re.compile(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])")  # one behind a backslash is a letter already
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+
+
+def markdown_lines(lines: Sequence[str]) -> str:
+    """Notes as a list."""
+    return "".join(f"- {markdown_text(line)}\n" for line in lines)
 
 
 def numeric(column: pd.Series[Any]) -> bool:
@@ -69,8 +86,7 @@ def numeric(column: pd.Series[Any]) -> bool:
 def markdown(table: pd.DataFrame, fronts: Sequence[Front] = (), columns: Sequence[str] | None = None) -> str:
     """The table of one protocol, and the protocol under it."""
     shown = display_table(table, fronts, columns)
-    notes = "".join(f"- {line}\n" for line in notes_of(table, shown, fronts))
-    return f"{markdown_table(shown)}\n{notes}"
+    return f"{markdown_table(shown)}\n{markdown_lines(notes_of(table, shown, fronts))}"
 
 
 def notes_of(table: pd.DataFrame, shown: pd.DataFrame, fronts: Sequence[Front] = ()) -> list[str]:
@@ -96,7 +112,7 @@ def rich_table(
     """The table of one protocol for a terminal, by default the one there is, with the protocol as its caption."""
     shown = display_table(table, fronts, _narrow_columns(table))
     room = width or console().width
-    shown, left_out = _fitted(shown, room)
+    shown, left_out = fitted(shown, room)
     caption = [*notes_of(table, shown), *front_lines(fronts)]
     if PUBLISHED in shown:
         told = shown[PUBLISHED].str.rstrip(")").str.split(" (", n=1, regex=False, expand=True)
@@ -104,14 +120,19 @@ def rich_table(
         for protocol, names in table["variant"].groupby(told[1], sort=False):
             caption.append(f"Published for {', '.join(names.unique())}: {protocol}.")
     if left_out:
-        caption.append(f"No room for {listed(left_out)}: see the files, or choose --columns.")
+        caption.append(f"{no_room(left_out)}, or choose --columns.")
     return rich_frame(shown, title=title, caption="\n".join(caption), width=room)
 
 
-def _fitted(shown: pd.DataFrame, width: int) -> tuple[pd.DataFrame, list[str]]:
-    """A table that a terminal has room for without breaking words, and the columns that it goes without."""
+def no_room(left_out: Sequence[str]) -> str:
+    return f"No room for {listed(left_out)}: see the files"
+
+
+def fitted(shown: pd.DataFrame, width: int, spare: Sequence[str] = ()) -> tuple[pd.DataFrame, list[str]]:
+    """A table that a terminal has room for without breaking words, and the columns that it goes without: of `spare`, or
+    else of the usual ones, the first one first."""
     left_out: list[str] = []
-    for heading in _SPARE:
+    for heading in spare or _SPARE:
         if sum(_narrowest(shown[column]) for column in shown) <= _room(shown, width):
             break
         if heading in shown:
@@ -182,8 +203,8 @@ def rich_frame(
     room for that."""
     widths: Sequence[int | None] | None = _widths(shown, width) if width else None
     result = rich.table.Table(
-        title=title,
-        caption=caption,
+        title=plain_text(title, "table.title"),
+        caption=plain_text(caption, "table.caption"),
         title_justify="left",
         caption_justify="left",
         box=rich.box.SIMPLE_HEAD,
@@ -191,11 +212,16 @@ def rich_frame(
     )
     for column, own in zip(shown, widths or [None] * shown.shape[1], strict=True):
         justify: Literal["left", "right"] = "right" if numeric(shown[column]) else "left"
-        result.add_column(str(column), justify=justify, no_wrap=column in _WHOLE, width=own)
+        result.add_column(rich.text.Text(str(column)), justify=justify, no_wrap=column in _WHOLE, width=own)
     for row in shown.to_dict("records"):
         texts = (wrapped(text, lines=None) if column == "Variant" else str(text) for column, text in row.items())
         result.add_row(*map(rich.text.Text, texts))  # as Text, since brackets in a name are no markup
     return result
+
+
+def plain_text(text: str | None, style: str) -> rich.text.Text | None:
+    """A text that is printed letter by letter: brackets in a name are no markup."""
+    return None if text is None else rich.text.Text(text, style)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ texts, `and`, `or`, `not`, `in` and parentheses. Nothing else is an expression, 
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from tradeoff.report.columns import FRONTIER, KNOWN, require_known, value_of
 
 FILTERS = tuple(name for name in KNOWN if name != FRONTIER)
 LONGEST = 1000
+DEEPEST = 50
 _MOST_VALUES = 8
 _COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -74,6 +76,8 @@ class Condition:
             body = ast.parse(self.text, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise self._refused(f"cannot be read ({getattr(error, 'msg', error)})") from error
+        if (depth := _depth(body)) > DEEPEST:
+            raise InputError(f"{self.option} is nested {depth} deep: {DEEPEST} at most")
         for node in _nodes(body):
             if not isinstance(node, _ALLOWED):
                 raise self._refused(f"has {ast.unparse(node)!r}, which is no condition")
@@ -122,6 +126,9 @@ class Condition:
         """`variant in ('I2D', 'I3D')`, or `'Heavy' in variant`."""
         a = self._value(left, table)
         if isinstance(right, ast.Tuple | ast.List) and isinstance(a, pd.Series):
+            for each in right.elts:
+                if isinstance(each, ast.Name):
+                    raise self._refused(f"has column {each.id!r} inside 'in (...)', which lists numbers or texts")
             several = [self._value(each, table) for each in right.elts]
             for each, value in zip(right.elts, several, strict=True):
                 self._require_alike(left, a, each, value, False)
@@ -142,6 +149,8 @@ class Condition:
             raise self._refused(f"has {ast.unparse(node)!r}, which is no column, number or text") from error
         if not isinstance(value, int | float | str):
             raise self._refused(f"has {ast.unparse(node)!r}, which is no number or text")
+        if not isinstance(value, str) and not _is_finite(value):
+            raise self._refused("has a number that is too large")
         return value
 
     def _require_alike(self, left: ast.expr, a: Any, right: ast.expr, b: Any, ordered: bool) -> None:
@@ -163,6 +172,23 @@ _ALLOWED = (ast.BoolOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Constant, ast.Tu
 def _nodes(body: ast.expr) -> Iterator[ast.AST]:
     """The expressions in an expression, without operators and contexts."""
     return (node for node in ast.walk(body) if isinstance(node, ast.expr))
+
+
+def _depth(body: ast.expr) -> int:
+    """How many expressions deep it is; counted without a recursion, which a deep one would end."""
+    depth, level = 0, [body]
+    while level:
+        depth += 1
+        level = [each for node in level for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
+    return depth
+
+
+def _is_finite(value: float) -> bool:
+    """Is it one as a float, which the columns hold?"""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _told(found: Any, table: pd.DataFrame, *sides: Any) -> pd.Series[Any]:
