@@ -17,7 +17,7 @@ from tradeoff.records.table import load_table, records_folder
 from tradeoff.report import write_figure, write_file
 from tradeoff.report.protocols import slug
 from tradeoff.report.settings import BEST, of_runtime, require_runtime, runtimes
-from tradeoff.report.tables import markdown_table, rich_frame
+from tradeoff.report.tables import markdown_lines, markdown_table, rich_frame
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def write_drawing(
 ) -> Drawing:
     """Write `<stem>.png`, `.svg`, `.md` (of the texts `shown`) and `.csv` (of `rows`) into `out`."""
     paths = write_figure(figure, out, stem)
-    said = "".join(f"- {note}\n" for note in notes)
+    said = markdown_lines(notes)
     text = "\n".join([f"# {title}\n", f"![{title}]({stem}.svg)\n", markdown_table(shown), said])
     contents = {"md": text, "csv": rows.to_csv(index=False, lineterminator="\n")}
     paths += [write_file(out / f"{stem}.{kind}", content.encode()) for kind, content in contents.items()]

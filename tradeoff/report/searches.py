@@ -22,7 +22,7 @@ from tradeoff.report import write_figure, write_file
 from tradeoff.report.canvas import canvas
 from tradeoff.report.curves import COLOURS
 from tradeoff.report.figures import PANELS
-from tradeoff.report.tables import markdown_table, rich_frame
+from tradeoff.report.tables import markdown_lines, markdown_table, rich_frame
 
 SHARES = (0.25, 0.5, 1.0)
 """Of the time that all searches have had: where the table compares them."""
@@ -168,7 +168,7 @@ def notes(stories: Sequence[Story]) -> list[str]:
 
 
 def markdown(stories: Sequence[Story], picture: str) -> str:
-    said = "".join(f"- {note}\n" for note in notes(stories))
+    said = markdown_lines(notes(stories))
     table = markdown_table(summary(stories))
     title = "Hypervolume against training seconds"
     return "\n".join([f"# {title}\n", f"![{title}]({picture})\n", table, said])

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tradeoff.records.store import Record
-from tradeoff.report.tables import MISSING, markdown_table
+from tradeoff.report.tables import MISSING, markdown_lines, markdown_table
 from tradeoff.report.temporal_figure import temporal_figure
 from tradeoff.report.temporal_weights import (
     HIGH,
@@ -79,7 +79,7 @@ class Weights:
 
     def markdown(self, picture: str = "") -> str:
         pictures = [f"![{HEADING}]({picture})\n"] if picture else []
-        notes = "".join(f"- {note}\n" for note in self.notes())
+        notes = markdown_lines(self.notes())
         said = f"Published: {STATEMENT}.\n"
         return "\n".join([f"## {HEADING}\n", *pictures, said, markdown_table(self.table()), notes])
 
