@@ -131,6 +131,14 @@ def test_sides_that_share_no_costs_or_are_not_there(cuts: pd.DataFrame) -> None:
         compare_families(measured(cuts), "top-heavy", "bottom-heavy", "top1")
 
 
+@pytest.mark.parametrize("condition", ["device == 'cpu EPYC'", "latency_ms < 9", "threads == 2 and units != ''"])
+def test_a_counted_cost_knows_no_timing(cuts: pd.DataFrame, condition: str) -> None:
+    with pytest.raises(InputError, match="of which each network has several: add --cost latency_ms, or choose with"):
+        compare_families(measured(cuts), condition, "device == 'cpu other'", "macs")
+    (timed,) = compare_families(measured(cuts), "heavy != 'top' and batch == 1", "top-heavy", "latency_ms")
+    assert timed.cost == "latency_ms"
+
+
 def test_ends_alone_are_no_side(cuts: pd.DataFrame) -> None:
     """I2D and I3D are on both curves: a sweep of bottom-heavy cuts alone says nothing about top-heavy ones."""
     bottom = cuts[cuts["variant"] != "Top-Heavy-I3D-4"]

@@ -101,6 +101,11 @@ def test_a_budget_names_the_choice_how_sure_it_fits_and_its_rivals() -> None:
     assert best_within(drawn, 5) is None
 
 
+def test_of_equally_accurate_networks_the_cheaper_one_is_the_best_in_every_draw() -> None:
+    found = best_within(draw(rows([20, 10], [0.5, 0.5]), clips(0.5, 0.5), "macs"), 100)
+    assert found is not None and (found.place, found.best, found.rivals) == (1, 1.0, [])
+
+
 def test_the_gain_of_one_set_has_an_interval_and_needs_a_shared_range() -> None:
     drawn = draw(rows([1, 100, 1, 100], [0.6, 0.8, 0.4, 0.8]), clips(0.6, 0.8, 0.4, 0.8), "macs")
     found = gain_interval(drawn, [0, 1], [2, 3])

@@ -191,7 +191,8 @@ def best_of(drawn: Sequence[Drawn], able: Sequence[Bools], ables: Sequence[Bools
     place = within(np.where(now, first.cost, np.inf), np.where(now, first.accuracy, np.nan), np.inf)
     if place is None:
         return None
-    winners = np.where(fits, first.accuracies, -1.0).argmax(axis=1)[fits.any(axis=1)]
+    order = np.argsort(first.cost, kind="stable")  # argmax takes the first of equals
+    winners = order[np.where(fits, first.accuracies, -1.0)[:, order].argmax(axis=1)[fits.any(axis=1)]]
     shares = np.bincount(winners, minlength=len(first)) / first.draws
     rivals = [(int(other), float(shares[other])) for other in np.argsort(-shares, kind="stable") if shares[other] > 0]
     others = [each for each in rivals if each[0] != place]

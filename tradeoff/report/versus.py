@@ -20,7 +20,8 @@ from tradeoff.report.contests import contests
 from tradeoff.report.families import FAMILIES, members
 from tradeoff.report.frontier import INTERVALS, draw, gain_interval
 from tradeoff.report.fronts import cost_words
-from tradeoff.report.protocols import protocol_lines
+from tradeoff.report.joined import TIMED
+from tradeoff.report.protocols import LATENCY, protocol_lines
 from tradeoff.report.tables import verdict
 from tradeoff.report.where import Condition
 
@@ -76,6 +77,8 @@ def compare_families(tables: Mapping[str, Table], left: str, right: str, cost: s
     """
     require_known(cost, "--cost", COSTS)
     sides = [_Side(text) for text in (left, right)]
+    if cost not in TIMED:
+        _require_untimed([column for side in sides for column in side.columns], cost)
     found = [each for sweep, table in tables.items() for each in _compared(sweep, table, sides, cost)]
     if not found:
         raise InputError(
@@ -83,6 +86,15 @@ def compare_families(tables: Mapping[str, Table], left: str, right: str, cost: s
             f"{listed(list(tables))}"
         )
     return found
+
+
+def _require_untimed(columns: Sequence[str], cost: str) -> None:
+    """Over a counted cost each network has one row, of any of its latencies."""
+    if timing := [column for column in columns if column in (*TIMED, *LATENCY)]:
+        raise InputError(
+            f"--compare names column {timing[0]!r} over {cost}, of which each network has several: add --cost latency_ms, "
+            "or choose with --where"
+        )
 
 
 def _compared(sweep: str, table: Table, sides: Sequence[_Side], cost: str) -> Iterator[Comparison]:
@@ -109,6 +121,10 @@ class _Side:
         self._condition = None if named else Condition(self.text, "--compare")
         if named:
             members(pd.DataFrame({"units": [], "gating": []}), self.text)  # is there such a family?
+
+    @property
+    def columns(self) -> list[str]:
+        return self._condition.columns if self._condition else []
 
     def members(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
         return self._condition.fits(rows) if self._condition else members(rows, self.text)
