@@ -18,7 +18,7 @@ from tradeoff.report.cells import listed, points
 from tradeoff.report.columns import require_known
 from tradeoff.report.contests import contests
 from tradeoff.report.families import FAMILIES, members
-from tradeoff.report.frontier import INTERVALS, draw, gain_interval
+from tradeoff.report.frontier import INTERVALS, draw, gain_interval, quick_looks
 from tradeoff.report.fronts import cost_words
 from tradeoff.report.joined import TIMED
 from tradeoff.report.protocols import LATENCY, protocol_lines
@@ -28,7 +28,8 @@ from tradeoff.report.where import Condition
 MEANING = (
     "The gain is the best top-1 to be had for a cost on one side minus that on the other, the mean over the logarithm "
     "of the costs at which both have something to offer. A network may be on both sides, as I2D and I3D are of "
-    "top-heavy and bottom-heavy; of more networks the best is more often lucky."
+    "top-heavy and bottom-heavy. Of more networks the best is more often lucky: the interval allows for that, the "
+    "estimate does not."
 )
 _AT_EQUAL = {"macs": "multiply-adds", "gmacs": "multiply-adds", "latency_ms": "latency", "params": "parameters"}
 
@@ -36,7 +37,7 @@ _AT_EQUAL = {"macs": "multiply-adds", "gmacs": "multiply-adds", "latency_ms": "l
 @dataclass(frozen=True)
 class Comparison:
     """Side `left` against `right` in one protocol's rows, called `name`; `gain` is None where they share no range of
-    costs. range: of the costs that both have; variants: of either side."""
+    costs. range: of the costs that both have; variants: of either side; quick: what its latencies do not know."""
 
     name: str
     left: str
@@ -46,6 +47,7 @@ class Comparison:
     range: tuple[float, float]
     variants: tuple[int, int]
     rows: pd.DataFrame
+    quick: str = ""
 
     @property
     def sentence(self) -> str:
@@ -66,7 +68,8 @@ class Comparison:
         return plain | interval | {"verdict": verdict(self.gain), "range": list(self.range)}
 
     def lines(self) -> list[str]:
-        return protocol_lines(self.rows, latency=self.cost in INTERVALS)
+        quick = [f"{self.quick[0].upper()}{self.quick[1:]}."] if self.quick else []
+        return [*protocol_lines(self.rows, latency=self.cost in INTERVALS), *quick]
 
 
 def compare_families(tables: Mapping[str, Table], left: str, right: str, cost: str) -> list[Comparison]:
@@ -109,7 +112,8 @@ def _compared(sweep: str, table: Table, sides: Sequence[_Side], cost: str) -> It
         gain = gain_interval(drawn, *masks) if low < high else None
         counts = int(masks[0].sum()), int(masks[1].sum())
         name = f"{sweep} ({suffix})" if suffix else sweep
-        yield Comparison(name, sides[0].text, sides[1].text, cost, gain, (low, high), counts, own)
+        quick = quick_looks(drawn.take(mask) for mask in masks)
+        yield Comparison(name, sides[0].text, sides[1].text, cost, gain, (low, high), counts, own, quick)
 
 
 class _Side:
