@@ -15,6 +15,7 @@ from rich.text import Text
 from tradeoff.console import console
 from tradeoff.errors import InputError
 from tradeoff.records.attempts import Attempt, failed_of
+from tradeoff.records.stated import claims_in
 from tradeoff.records.store import Record, Store
 from tradeoff.records.table import Table as Joined
 from tradeoff.records.table import load_table, records_folder
@@ -123,8 +124,9 @@ def report_sweeps(
     where = f"sweep {name}" if name else f"results folder {results}"
     if runtime is not None:
         tables = _timed_in(runtime, tables, where)
-    reports = {}
-    for sweep, table in selected(tables, selection, where, count).items():
+    chosen, reports = selected(tables, selection, where, count), {}
+    stated = {sweep: claims_in(Store(folder), sweep) for sweep in chosen}  # before anything is written
+    for sweep, table in chosen.items():
         failed, fronts = failed_of(Store(folder), sweep), Fronts(table.correct)
         paths = write_report(
             table.rows,
@@ -141,7 +143,8 @@ def report_sweeps(
         shown, note = sweep_tables(table.rows, sweep, runtime, selection=selection, fronts=fronts)
         make = partial(_sheets, table.rows, sweep, runtime, selection, fronts)
         rows = _rows_of(table.rows, runtime, sweep, selection, make)
-        claims = report_claims(Store(folder), sweep, tables[sweep], out)  # of all rows: a selection is no new finding
+        # Of all rows: a selection is no new finding.
+        claims = report_claims(Store(folder), sweep, tables[sweep], out, stated[sweep])
         reports[sweep] = Report(rows, shown, paths, note, failed, make, claims)
     for path in exports:
         _export(reports, path, selection)

@@ -95,8 +95,8 @@ def _require_untimed(columns: Sequence[str], cost: str) -> None:
     """Over a counted cost each network has one row, of any of its latencies."""
     if timing := [column for column in columns if column in (*TIMED, *LATENCY)]:
         raise InputError(
-            f"--compare names column {timing[0]!r} over {cost}, of which each network has several: add --cost latency_ms, "
-            "or choose with --where"
+            f"--compare names column {timing[0]!r} over {cost}, of which each network has several: add "
+            "--cost latency_ms, or choose with --where"
         )
 
 
