@@ -53,6 +53,30 @@ def test_several_limits_have_all_to_hold(rows: pd.DataFrame) -> None:
     assert rate.as_record()["variant"] == "Fast-S3D"
 
 
+def test_a_counted_cost_fits_for_certain_and_is_said_once(rows: pd.DataFrame) -> None:
+    (found,) = answers(measured(rows), limits("gmacs<=2.5", "gmacs<=2"))
+    assert "gmacs <= 2: Fast-S3D with 2 G multiply-adds, top-1 60.0 [" in found.sentence
+    assert found.sentence.endswith("%; it fits and is the best with a probability of >99 %.")
+    (none,) = answers(measured(rows), limits("gmacs<=0.5", "gmacs<=0.2"))
+    assert none.sentence.endswith("nothing fits; nearest comes I2D with 1 G multiply-adds.")
+
+
+def test_one_process_says_nothing_about_another(rows: pd.DataFrame) -> None:
+    quick = rows.assign(processes=[3, 1, 3])
+    (found,) = answers(measured(quick), limits("latency_ms<=21"))
+    assert found.sentence.endswith("; latencies of one process: nothing about another.")
+    assert "one process" not in answers(measured(quick), limits("gmacs<=2"))[0].sentence
+    (compared,) = compare_families(measured(quick), "macs != 2e9", "macs <= 2e9", "latency_ms")
+    assert compared.lines()[-1] == "Latencies of one process: nothing about another."
+
+
+def test_several_widths_are_told_apart(rows: pd.DataFrame) -> None:
+    wide = rows.assign(variant="I3D", width=[0.25, 0.5, 1.0])
+    right = {i: (np.arange(400)[None] < 400 * top1, np.arange(400)) for i, top1 in wide["top1"].items()}
+    (found,) = answers({"mine": Table(wide, right)}, limits("latency_ms<=21"))
+    assert ": I3D x0.5 with 20.0 ms" in found.sentence and "it may also be I3D x0.25 (" in found.sentence
+
+
 def test_what_fits_nothing_says_what_comes_nearest(rows: pd.DataFrame) -> None:
     (found,) = answers(measured(rows), limits("latency_ms<=2", "params_m<=0.001"))
     assert found.choice is None and found.as_record()["variant"] is None
@@ -129,6 +153,14 @@ def test_sides_that_share_no_costs_or_are_not_there(cuts: pd.DataFrame) -> None:
         compare_families(measured(cuts), "size > 3", "bottom-heavy", "macs")
     with pytest.raises(InputError, match=r"--cost names column 'top1', which is no cost: use .*latency_ms"):
         compare_families(measured(cuts), "top-heavy", "bottom-heavy", "top1")
+
+
+@pytest.mark.parametrize("condition", ["device == 'cpu EPYC'", "latency_ms < 9", "threads == 2 and units != ''"])
+def test_a_counted_cost_knows_no_timing(cuts: pd.DataFrame, condition: str) -> None:
+    with pytest.raises(InputError, match="of which each network has several: add --cost latency_ms, or choose with"):
+        compare_families(measured(cuts), condition, "device == 'cpu other'", "macs")
+    (timed,) = compare_families(measured(cuts), "heavy != 'top' and batch == 1", "top-heavy", "latency_ms")
+    assert timed.cost == "latency_ms"
 
 
 def test_ends_alone_are_no_side(cuts: pd.DataFrame) -> None:

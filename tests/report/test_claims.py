@@ -266,10 +266,10 @@ def test_frontiers_that_cannot_be_compared_say_why(measured: Callable[..., Table
     ends = measured({name: LEVELS[name] for name in ("I2D", "I3D")}, **CUTS)
     assert "the two families have the same networks here" in decide(ends, **claim).how
     table = measured(LEVELS, **CUTS)
-    assert (
-        "no network of gated has an accuracy and multiply-adds on record"
-        in decide(table, **claim | {"above": "gated"}).how
-    )
+    (missing,) = judge(table, claimed(claim | {"above": "separable"}))
+    assert "no network of separable is on record: the sweep has none, or has not mea" in missing.findings[0].how
+    unmeasured = Table(table.rows.assign(top1=np.nan), {})
+    assert "no network of top-heavy has an accuracy and multiply-adds on record" in decide(unmeasured, **claim).how
     assert "no network of top-heavy has an accuracy" in decide(table, **claim, order="reversed").how
     apart = {"frontier": "full", "above": "flat", "at_equal": "macs"}
     assert "share no range of MACs" in decide(measured({n: LEVELS[n] for n in ("I2D", "I3D")}, **CUTS), **apart).how
@@ -283,9 +283,19 @@ def test_networks_that_are_missing_are_counted_and_one_seed_is_said(measured: Ca
     table = measured({name: level[0] for name, level in LEVELS.items()} | {"Top-Heavy-I3D-4": 0.9}, **CUTS)
     table.rows.loc[4, "top1"] = np.nan
     told = decide(table, frontier="top-heavy", above="bottom-heavy", at_equal="macs")
+    assert "draws over test clips, of these trainings; 3 networks from" in told.how and "luck" not in told.how
     assert "; 1 seed; 1 network of the sweep left out, not measured like these" in told.how
     assert found(told)[0] == pytest.approx(10)
     assert (told.verdict, told.scope) == (SUPPORTED, "of these trainings")
+
+
+def test_families_of_unequal_size_say_whom_luck_favours(measured: Callable[..., Table]) -> None:
+    more = measured(LEVELS | {"Top-Heavy-I3D-4": [0.8] * 2}, **CUTS | {"Top-Heavy-I3D-4": timed(20, macs=20)})
+    told = decide(more, frontier="top-heavy", above="bottom-heavy", at_equal="latency_ms")
+    assert "draws over test clips, seeds and latency processes; 4 networks from" in told.how
+    assert (
+        "; the larger family is favoured by luck, the interval allows for it and the estimate does not; 2" in told.how
+    )
 
 
 # --- names ---
@@ -393,6 +403,12 @@ def test_from_a_sweep_file_to_an_exit_code(tool: Tool, tmp_path: Path, tiny: dic
     ):
         code, _, err = tool("report", *arguments)
         assert code == 2 and said in err and "Traceback" not in err
+    # An entry that is damaged leaves nothing half-written.
+    entry = tmp_path / "results/local/sweeps/mine.json"
+    entry.write_text(json.dumps(json.loads(entry.read_text()) | {"claims": None}))
+    code, _, err = tool("report", "--sweep", "mine", "--out", "elsewhere")
+    assert code == 2 and "has claims None, which is no list: run the sweep again" in err
+    assert not list((tmp_path / "elsewhere").glob("*"))
     # Without claims in the file, the sweep's entry has none, and no file is written for them.
     (tmp_path / "reports/local/mine_claims.md").unlink()
     assert tool("sweep", "silent.yaml", "--only", "cost")[0] == 0

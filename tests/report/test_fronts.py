@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tradeoff.report import write_report
-from tradeoff.report.fronts import Fronts, front_section, reach_lines
+from tradeoff.report.fronts import Fronts, front_section, meaning_line, reach_lines
 from tradeoff.report.tables import csv, display_table
 
 Make = Callable[..., pd.DataFrame]
@@ -66,6 +66,24 @@ def test_the_section_names_what_dominates_and_what_is_reached(rows: pd.DataFrame
     assert "at most 100 G multiply-adds and beats chance (10.0 %); knee: Fast-S3D (>99 %)" in over_macs
     assert "100 ms" in over_latency
     assert any("Zitzler" in note for note in notes)
+
+
+def test_what_the_shares_are_of(rows: pd.DataFrame, fronts: Fronts) -> None:
+    (line,) = meaning_line(fronts.of(rows))
+    assert "2000 joint draws of test clips and latency processes, of these trainings, in which nothing else" in line
+    assert line.endswith("by the estimates.")
+    quick, counted = rows.assign(processes=1), rows.assign(latency_ms=np.nan)
+    assert meaning_line(Fronts(fronts.accuracies).of(quick))[0].endswith(
+        "; latencies of one process: nothing about another."
+    )
+    assert "draws of test clips, of these trainings, in" in meaning_line(Fronts(fronts.accuracies).of(counted))[0]
+
+
+def test_several_widths_are_told_apart(rows: pd.DataFrame) -> None:
+    wide = rows.assign(variant="I3D", width=[0.25, 0.5, 1.0, 2.0])
+    found = Fronts(clips(rows["top1"].tolist())).of(wide)
+    assert front_section(found)[0]["Variant"].tolist() == ["I3D x0.25", "I3D x0.5", "I3D x1", "I3D x2"]
+    assert "knee: I3D x0.5 (" in reach_lines(found)[0]
 
 
 def test_of_many_rows_the_likely_ones_are_listed(table: Make) -> None:

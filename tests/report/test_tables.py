@@ -160,6 +160,12 @@ def test_differences_are_to_i2d_unless_another_is_named(table: Make) -> None:
     assert differences_table(found)["Top-1 difference, points [95 %]"].iloc[0].startswith("+30.0 [+")
 
 
+def test_differences_tell_widths_apart(table: Make) -> None:
+    rows = pd.concat([table("I3D", width=width) for width in (0.25, 0.5)], ignore_index=True)
+    (found,) = differences(rows, {0: right(0.5), 1: right(0.9)}, "I3D")
+    assert (found.variant, found.base) == ("I3D x0.5", "I3D x0.25")
+
+
 def test_differences_leave_out_rows_without_clips_and_refuse_other_clips(table: Make) -> None:
     rows = table("I2D", "I3D", "S3D")
     assert differences(rows, {}) == []

@@ -96,6 +96,7 @@ def print_columns(as_json: bool) -> None:
 def answer(asked: Asked, results: Path, name: str | None, as_json: bool) -> None:
     """Print what --budget or --compare asks for. Exits with 1 where nothing fits a budget."""
     from tradeoff.report.budget import Limit, answers
+    from tradeoff.report.frontier import drawn_over
     from tradeoff.report.run import selected, tables_of
     from tradeoff.report.versus import MEANING, compare_families
 
@@ -108,7 +109,8 @@ def answer(asked: Asked, results: Path, name: str | None, as_json: bool) -> None
         _print(compared, MEANING, as_json)
         return
     found = answers(tables, limits)
-    meaning = "Probabilities are shares of joint draws of test clips, seeds and latency processes."
+    over = drawn_over(drawn for each in found for drawn in each.drawn)
+    meaning = f"Probabilities are shares of joint draws of {over}."
     _print(found, meaning, as_json)
     if all(each.choice is None for each in found):
         raise typer.Exit(1)

@@ -22,19 +22,14 @@ from pydantic import (
 )
 
 from tradeoff.setting_names import Layout, Precision, Runtime
-from tradeoff.variants import Variant, curve_names
+from tradeoff.variants import Variant
+from tradeoff.variants.families import FAMILIES
 
 Cost = Literal["macs", "params", "latency_ms"]
 COSTS: dict[str, str] = {"macs": "multiply-adds", "params": "parameters", "latency_ms": "latency"}
 SETTING = ("runtime", "precision", "layout", "batch")
 """What a claim about latencies may name of how they were timed."""
 ORDERS = ("normal", "reversed")
-FAMILIES = (
-    *("top-heavy", "bottom-heavy"),
-    *(f"{curve.lower()}{gated}" for curve in curve_names() for gated in ("", "-g")),
-    *("full", "separable", "flat", "mixed", "gated", "ungated", "inception", "other"),
-)
-"""The sets of networks that have a name, as `tradeoff.report.families` has them."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ def _some(blocks: Iterable[Floats], count: int) -> Iterator[Floats]:
 def cost_draws(estimate: ArrayLike, low: ArrayLike, high: ArrayLike, draws: int = DRAWS) -> Floats:
     """(draws, n) costs, such as latencies, from estimates (n,) with their 95 % intervals, on a logarithmic scale.
 
-    What is counted exactly, or was measured once, has no interval (NaN), and is the same in each draw.
+    What is counted exactly has no interval (NaN), and is the same in each draw. A latency of one process has the
+    interval within it, and its draws know nothing of how much another process would differ.
     """
     centre, lows, highs = (np.asarray(values, dtype=float) for values in (estimate, low, high))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -13,10 +13,10 @@ import pandas as pd
 
 from tradeoff.errors import InputError
 from tradeoff.records.table import Table
-from tradeoff.report.cells import listed, milliseconds, percent, probability
+from tradeoff.report.cells import listed, milliseconds, percent, probability, variant_names
 from tradeoff.report.columns import require_known
 from tradeoff.report.contests import contests, deployed
-from tradeoff.report.frontier import INTERVALS, Accuracies, Choice, Drawn, best_of, draw_costs
+from tradeoff.report.frontier import INTERVALS, Accuracies, Choice, Drawn, best_of, draw_costs, quick_looks
 from tradeoff.report.fronts import cost_words
 from tradeoff.report.protocols import protocol_lines
 
@@ -66,12 +66,14 @@ class Limit:
 
 @dataclass(frozen=True)
 class Answer:
-    """What fits in one protocol's rows, called `name`; `choice` is None where nothing does."""
+    """What fits in one protocol's rows, called `name`; `choice` is None where nothing does. drawn: the rows over the
+    cost of each limit."""
 
     name: str
     limits: Sequence[Limit]
     rows: pd.DataFrame
     choice: Choice | None
+    drawn: Sequence[Drawn]
 
     @property
     def sentence(self) -> str:
@@ -79,15 +81,19 @@ class Answer:
         budget = f"{self.name}, {' and '.join(map(str, self.limits))}"
         if self.choice is None:
             nearest = [self._at(limit.nearest(self.rows[limit.column]), [limit]) for limit in self.limits]
+            nearest = list(dict.fromkeys(nearest))
             return f"{budget}: nothing fits; nearest {'comes' if len(nearest) == 1 else 'come'} {listed(nearest)}."
         found = self.choice
         index = self.rows.index[found.place]
         row = self.rows.loc[index]
         top1 = percent(row["top1"], row["top1_low"], row["top1_high"])
-        sure = f"it fits with a probability of {probability(found.fits)} and is the best with {probability(found.best)}"
+        fits = f"it fits with a probability of {probability(found.fits)}" if self._is_timed else "it fits"
+        best = "is the best with " if self._is_timed else "is the best with a probability of "
+        sure = f"{fits} and {best}{probability(found.best)}"
         rivals = [f"{self._name(place)} ({probability(share)})" for place, share in found.rivals[:_MOST_RIVALS]]
         others = f"; it may also be {listed(rivals)}" if rivals else ""
-        return f"{budget}: {self._at(index, self.limits)}, top-1 {top1} %; {sure}{others}."
+        quick = f"; {words}" if (words := quick_looks(self.drawn)) else ""
+        return f"{budget}: {self._at(index, self.limits)}, top-1 {top1} %; {sure}{others}{quick}."
 
     def as_record(self) -> dict[str, Any]:
         found = self.choice
@@ -101,17 +107,23 @@ class Answer:
         return plain | {"variant": row["variant"], **costs, "top1": row["top1"], **sure, "rivals": rivals}
 
     def lines(self) -> list[str]:
-        timed = any(limit.column in INTERVALS for limit in self.limits)
-        return protocol_lines(self.rows, latency=timed)
+        return protocol_lines(self.rows, latency=self._is_timed)
+
+    @property
+    def _is_timed(self) -> bool:
+        """Whether a limit is on a cost that has an interval."""
+        return any(limit.column in INTERVALS for limit in self.limits)
 
     def _name(self, place: int) -> str:
-        return str(self.rows["variant"].iloc[place])
+        return variant_names(self.rows)[place]
 
     def _at(self, index: Any, limits: Iterable[Limit]) -> str:
         """`S3D in openvino bf16 with 12.8 ms [10.4, 15.7]`."""
         row = self.rows.loc[index]
+        name = self._name(list(self.rows.index).index(index))
+        costs = [_cost(row, column) for column in dict.fromkeys(limit.column for limit in limits)]
         setting = f" in {words}" if (words := deployed(row)) else ""
-        return f"{row['variant']}{setting} with {listed([_cost(row, limit.column) for limit in limits])}"
+        return f"{name}{setting} with {listed(costs)}"
 
 
 def _cost(row: pd.Series[Any], column: str) -> str:
@@ -135,8 +147,10 @@ def answers(tables: Mapping[str, Table], limits: Sequence[Limit]) -> list[Answer
     return found
 
 
-def _chosen(rows: pd.DataFrame, accuracies: Accuracies, limits: Sequence[Limit]) -> tuple[pd.DataFrame, Choice | None]:
+def _chosen(
+    rows: pd.DataFrame, accuracies: Accuracies, limits: Sequence[Limit]
+) -> tuple[pd.DataFrame, Choice | None, Sequence[Drawn]]:
     drawn: list[Drawn] = draw_costs(rows, accuracies, [limit.column for limit in limits])
     able = [np.asarray(limit.fits(each.cost)) for limit, each in zip(limits, drawn, strict=True)]
     ables = [np.asarray(limit.fits(each.costs)) for limit, each in zip(limits, drawn, strict=True)]
-    return rows.loc[drawn[0].index], best_of(drawn, able, ables)
+    return rows.loc[drawn[0].index], best_of(drawn, able, ables), drawn

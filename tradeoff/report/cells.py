@@ -77,6 +77,15 @@ def three_digits(value: float) -> str:
     return MISSING if pd.isna(value) else f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
+def variant_names(rows: pd.DataFrame) -> list[str]:
+    """The variants of some rows, with the width where there are several: `I2D x0.25`."""
+    names = [str(name) for name in rows["variant"]]
+    if "width" not in rows or rows["width"].nunique() < 2:
+        return names
+    widths = ["" if pd.isna(width) else f" x{width:g}" for width in rows["width"]]
+    return [name + width for name, width in zip(names, widths, strict=True)]
+
+
 def cell(value: Any) -> str:
     return MISSING if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
 

@@ -164,6 +164,9 @@ def _gain(table: Table, part: Frontier) -> Effect:
     """Accuracy gained at equal cost, among networks that were tested alike and, for latencies, timed alike."""
     families, timed = (part.frontier, part.above), part.column == "latency_ms"
     every = table.rows[table.rows["order"].isna() | (table.rows["order"] == part.order)]
+    for family in families:
+        if not members(table.rows, family).any():
+            raise NotMeasured(f"no network of {family} is on record: the sweep has none, or has not measured it yet")
     every = every[np.logical_or(*(members(every, family) for family in families))]
     rows = every[every["top1"].notna() & every.index.isin(list(table.correct)) & every[part.column].notna()]
     rows = timed_rows(rows, part) if timed else rows
@@ -180,7 +183,7 @@ def _gain(table: Table, part: Frontier) -> Effect:
     networks = f"{left.sum()} networks {costs[0]}, {right.sum()} {costs[1]}"
     seeds = _counts((group["seeds"].min(), group["seeds"].max()), "seed")
     shared = "; the same network is the best of both nearly always" if found.low == found.high else ""
-    how = f"{found.method}{shared}; {networks}; {seeds}{_left_out(every, group)}"
+    how = f"{found.method}{shared}; {networks}{_luck(left.sum(), right.sum())}; {seeds}{_left_out(every, group)}"
     return Effect(_scaled(found, 100), how, seeds=int(group["seeds"].min()))
 
 
@@ -206,6 +209,13 @@ def _costs(costs: pd.Series[float], column: str) -> str:
     """`from 0.06151 to 0.2429 G`."""
     unit, name = _UNITS[column]
     return f"from {costs.min() / unit:.4g} to {costs.max() / unit:.4g} {name}"
+
+
+def _luck(left: int, right: int) -> str:
+    """That the best of many is more often lucky than the best of few."""
+    if left == right:
+        return ""
+    return "; the larger family is favoured by luck, the interval allows for it and the estimate does not"
 
 
 def _left_out(every: pd.DataFrame, group: pd.DataFrame) -> str:

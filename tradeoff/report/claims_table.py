@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from tradeoff.records.stated import Stated, claims_of
+from tradeoff.records.stated import Stated, claims_in
 from tradeoff.records.store import Store
 from tradeoff.records.table import Table
 from tradeoff.report import write_file
@@ -24,7 +24,9 @@ NOTES = (
     "SUPPORTED: the whole 95 % interval of the effect is where the claim says; REFUTED: the whole of it is beyond the "
     "claim's margin; else CANNOT TELL, which is not the opposite. What is counted exactly has no interval.",
     "A claim of several parts is SUPPORTED if all are, and REFUTED if any is. It is wrongly SUPPORTED with a "
-    "probability of 2.5 % at most, however many parts it has; of being wrongly REFUTED each part adds as much.",
+    "probability of about 2.5 % at most, however many parts it has; of being wrongly REFUTED each part adds as much. "
+    "Where a part is about families of equally accurate networks, the larger one was wrongly above the other in up to "
+    "5 % of simulations.",
     "Each claim is decided by itself: of many, some will be wrong.",
 )
 _ONE_SEED = (
@@ -67,7 +69,7 @@ def report_claims(store: Store, sweep: str, table: Table, out: Path, stated: Seq
     cannot be written.
     """
     if stated is None:
-        stated = claims_of(store.sweeps()[sweep].get("claims", []), f"sweep {sweep!r} in {store.root}")
+        stated = claims_in(store, sweep)
     judged = judge(table, stated)
     text = f"# {sweep}: claims\n\n{markdown(judged)}"
     return Claims(sweep, judged, [write_file(out / f"{sweep}_claims.md", text.encode())] if judged else [])

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tradeoff.records.statistics import Interval
-from tradeoff.report.cells import MISSING, percent, probability, scaled, three_digits
+from tradeoff.report.cells import MISSING, percent, probability, scaled, three_digits, variant_names
 from tradeoff.report.frontier import (
     COSTS,
     Accuracies,
@@ -20,9 +20,11 @@ from tradeoff.report.frontier import (
     Floats,
     dominators,
     draw_costs,
+    drawn_over,
     frontier,
     hypervolume_interval,
     knee_of,
+    quick_looks,
 )
 
 LIKELY, DOUBTFUL = 0.05, 0.2
@@ -102,9 +104,9 @@ def _fronts(table: pd.DataFrame, accuracies: Accuracies) -> list[Front]:
     if len(known) < 2 or not columns:
         return []
     chance = 1 / float(known["classes"].min())
-    names = known["variant"]
+    names = dict(zip(known.index, variant_names(known), strict=True))
     drawn = draw_costs(known, accuracies, columns)
-    return [Front(each, [str(names[index]) for index in each.index], chance) for each in drawn]
+    return [Front(each, [names[index] for index in each.index], chance) for each in drawn]
 
 
 def frontier_cells(table: pd.DataFrame, fronts: Sequence[Front], marks: pd.DataFrame) -> list[str]:
@@ -155,11 +157,14 @@ def _line(front: Front) -> str:
 
 def meaning_line(fronts: Sequence[Front]) -> list[str]:
     """What the percentages in `Frontier` mean; nothing where there are none."""
+    if not fronts:
+        return []
+    drawn = [front.drawn for front in fronts]
+    over, quick = drawn_over(drawn), quick_looks(drawn)
     return [
-        f"Frontier: the share of {front.drawn.draws} joint draws of test clips, seeds and latency processes in which "
+        f"Frontier: the share of {drawn[0].draws} joint draws of {over}{',' if ', of' in over else ''} in which "
         "nothing else is as cheap and as accurate and better in one of the two; in parentheses what is off the "
-        "frontier by the estimates."
-        for front in fronts[:1]
+        f"frontier by the estimates{'; ' + quick if quick else ''}."
     ]
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from tradeoff.console import console
 from tradeoff.errors import InputError
 from tradeoff.records.attempts import Attempt, failed_of
+from tradeoff.records.stated import claims_in
 from tradeoff.records.store import Record, Store
 from tradeoff.records.table import Table as Joined
 from tradeoff.records.table import load_table, records_folder
@@ -123,15 +124,16 @@ def report_sweeps(
     where = f"sweep {name}" if name else f"results folder {results}"
     if runtime is not None:
         tables = _timed_in(runtime, tables, where)
-    chosen = selected(tables, selection, where, count)
+    chosen, reports = selected(tables, selection, where, count), {}
     drawn = {sweep: Fronts(table.correct) for sweep, table in chosen.items()}
     makers = {
         sweep: cache(partial(_sheets, table.rows, sweep, runtime, selection, drawn[sweep]))
         for sweep, table in chosen.items()
     }
+    # What is wrong with an export or a claim is found before anything is written.
     for path in exports:
         check_files([(sweep, sheet) for sweep, make in makers.items() for sheet in make()], path)
-    reports = {}
+    stated = {sweep: claims_in(Store(folder), sweep) for sweep in chosen}
     for sweep, table in chosen.items():
         failed, fronts, make = failed_of(Store(folder), sweep), drawn[sweep], makers[sweep]
         paths = write_report(
@@ -150,7 +152,8 @@ def report_sweeps(
         if pareto and not any(path.suffix == ".png" for path in paths):
             note = _joined_notes(note, _NO_FIGURE if selection.where is None else _NONE_OF_THESE)
         rows = _rows_of(table.rows, runtime, sweep, selection, make)
-        claims = report_claims(Store(folder), sweep, tables[sweep], out)  # of all rows: a selection is no new finding
+        # Of all rows: a selection is no new finding.
+        claims = report_claims(Store(folder), sweep, tables[sweep], out, stated[sweep])
         reports[sweep] = Report(rows, shown, paths, note, failed, make, claims)
     for path in exports:
         _export(reports, path, selection)

@@ -18,7 +18,7 @@ from tradeoff.errors import InputError
 from tradeoff.records.statistics import Interval, paired_differences
 from tradeoff.report.cells import MISSING as MISSING
 from tradeoff.report.cells import latency_cells as latency_cells
-from tradeoff.report.cells import listed, points
+from tradeoff.report.cells import listed, points, variant_names
 from tradeoff.report.cells import percent as percent
 from tradeoff.report.cells import three_digits as three_digits
 from tradeoff.report.cells import units_in_words as units_in_words
@@ -247,10 +247,10 @@ def differences(table: pd.DataFrame, accuracies: Accuracies, base: str | None = 
     Rows whose clips are not in `accuracies` are left out. Raises InputError if `base` has none, or the clips differ.
     """
     known = [index for index in table.index if index in accuracies]
-    names = {index: str(table.at[index, "variant"]) for index in known}
     if not known:
         return []
-    chosen = _base_row(names, base)
+    names = dict(zip(known, variant_names(table.loc[known]), strict=True))
+    chosen = _base_row({index: str(table.at[index, "variant"]) for index in known}, base)
     right, groups = accuracies[chosen]
     others = [index for index in known if index != chosen]
     for index in others:

@@ -18,16 +18,18 @@ from tradeoff.report.cells import listed, points
 from tradeoff.report.columns import require_known
 from tradeoff.report.contests import contests
 from tradeoff.report.families import FAMILIES, members
-from tradeoff.report.frontier import INTERVALS, draw, gain_interval
+from tradeoff.report.frontier import INTERVALS, draw, gain_interval, quick_looks
 from tradeoff.report.fronts import cost_words
-from tradeoff.report.protocols import protocol_lines
+from tradeoff.report.joined import TIMED
+from tradeoff.report.protocols import LATENCY, protocol_lines
 from tradeoff.report.tables import verdict
 from tradeoff.report.where import Condition
 
 MEANING = (
     "The gain is the best top-1 to be had for a cost on one side minus that on the other, the mean over the logarithm "
     "of the costs at which both have something to offer. A network may be on both sides, as I2D and I3D are of "
-    "top-heavy and bottom-heavy; of more networks the best is more often lucky."
+    "top-heavy and bottom-heavy. Of more networks the best is more often lucky: the interval allows for that, the "
+    "estimate does not."
 )
 _AT_EQUAL = {"macs": "multiply-adds", "gmacs": "multiply-adds", "latency_ms": "latency", "params": "parameters"}
 
@@ -35,7 +37,7 @@ _AT_EQUAL = {"macs": "multiply-adds", "gmacs": "multiply-adds", "latency_ms": "l
 @dataclass(frozen=True)
 class Comparison:
     """Side `left` against `right` in one protocol's rows, called `name`; `gain` is None where they share no range of
-    costs. range: of the costs that both have; variants: of either side."""
+    costs. range: of the costs that both have; variants: of either side; quick: what its latencies do not know."""
 
     name: str
     left: str
@@ -45,6 +47,7 @@ class Comparison:
     range: tuple[float, float]
     variants: tuple[int, int]
     rows: pd.DataFrame
+    quick: str = ""
 
     @property
     def sentence(self) -> str:
@@ -65,7 +68,8 @@ class Comparison:
         return plain | interval | {"verdict": verdict(self.gain), "range": list(self.range)}
 
     def lines(self) -> list[str]:
-        return protocol_lines(self.rows, latency=self.cost in INTERVALS)
+        quick = [f"{self.quick[0].upper()}{self.quick[1:]}."] if self.quick else []
+        return [*protocol_lines(self.rows, latency=self.cost in INTERVALS), *quick]
 
 
 def compare_families(tables: Mapping[str, Table], left: str, right: str, cost: str) -> list[Comparison]:
@@ -76,6 +80,8 @@ def compare_families(tables: Mapping[str, Table], left: str, right: str, cost: s
     """
     require_known(cost, "--cost", COSTS)
     sides = [_Side(text) for text in (left, right)]
+    if cost not in TIMED:
+        _require_untimed([column for side in sides for column in side.columns], cost)
     found = [each for sweep, table in tables.items() for each in _compared(sweep, table, sides, cost)]
     if not found:
         raise InputError(
@@ -83,6 +89,15 @@ def compare_families(tables: Mapping[str, Table], left: str, right: str, cost: s
             f"{listed(list(tables))}"
         )
     return found
+
+
+def _require_untimed(columns: Sequence[str], cost: str) -> None:
+    """Over a counted cost each network has one row, of any of its latencies."""
+    if timing := [column for column in columns if column in (*TIMED, *LATENCY)]:
+        raise InputError(
+            f"--compare names column {timing[0]!r} over {cost}, of which each network has several: add "
+            "--cost latency_ms, or choose with --where"
+        )
 
 
 def _compared(sweep: str, table: Table, sides: Sequence[_Side], cost: str) -> Iterator[Comparison]:
@@ -97,7 +112,8 @@ def _compared(sweep: str, table: Table, sides: Sequence[_Side], cost: str) -> It
         gain = gain_interval(drawn, *masks) if low < high else None
         counts = int(masks[0].sum()), int(masks[1].sum())
         name = f"{sweep} ({suffix})" if suffix else sweep
-        yield Comparison(name, sides[0].text, sides[1].text, cost, gain, (low, high), counts, own)
+        quick = quick_looks(drawn.take(mask) for mask in masks)
+        yield Comparison(name, sides[0].text, sides[1].text, cost, gain, (low, high), counts, own, quick)
 
 
 class _Side:
@@ -109,6 +125,10 @@ class _Side:
         self._condition = None if named else Condition(self.text, "--compare")
         if named:
             members(pd.DataFrame({"units": [], "gating": []}), self.text)  # is there such a family?
+
+    @property
+    def columns(self) -> list[str]:
+        return self._condition.columns if self._condition else []
 
     def members(self, rows: pd.DataFrame) -> NDArray[np.bool_]:
         return self._condition.fits(rows) if self._condition else members(rows, self.text)

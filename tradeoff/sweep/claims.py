@@ -9,6 +9,7 @@ from tradeoff.records.claims import Accuracy, Frontier, Part, Timed, side
 from tradeoff.records.stated import Network, Stated
 from tradeoff.setting_names import Runtime
 from tradeoff.variants import Variant, notation
+from tradeoff.variants.families import belongs
 
 if TYPE_CHECKING:
     from tradeoff.sweep.file import Sweep
@@ -30,7 +31,10 @@ def check_claims(sweep: Sweep) -> None:
 
 
 def _check_networks(sweep: Sweep, part: Part, own: set[Variant]) -> None:
-    """Both sides are the sweep's, unless a search proposes its networks, and differ."""
+    """Both sides are the sweep's, or have a network of it, unless a search proposes its networks, and differ."""
+    for family in (part.frontier, part.above) if isinstance(part, Frontier) and sweep.search is None else ():
+        if not any(belongs(variant, family) for variant in own):
+            raise InputError(f"none of the sweep's variants is {family}: add one, or name another family")
     variants = [sweep.variant(name, _ANY) for name in part.names]
     for name, variant in zip(part.names, variants, strict=True):
         if variant not in own and sweep.search is None:

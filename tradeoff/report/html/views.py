@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from tradeoff.report.cells import variant_names
 from tradeoff.report.curves import joined
 from tradeoff.report.figures import PANELS, Panel, point_names
 from tradeoff.report.html.columns import packed
@@ -84,7 +85,7 @@ def _view(name: str, rows: pd.DataFrame, probability: Probability | None) -> dic
 
 
 def _columns(rows: pd.DataFrame) -> dict[str, Any]:
-    names, labels = _names(rows), point_names(rows)
+    names, labels = variant_names(rows), point_names(rows)
     columns: dict[str, Sequence[Any]] = {
         "variant": [None if _is_plain(*each) else each[0] for each in zip(names, rows["units"], strict=True)],
         "label": [
@@ -104,15 +105,6 @@ def _columns(rows: pd.DataFrame) -> dict[str, Any]:
 
 def _number(text: str) -> float | None:
     return None if text == MISSING else float(text)
-
-
-def _names(rows: pd.DataFrame) -> list[str]:
-    """With the width where there are several."""
-    names = [str(name) for name in rows["variant"]]
-    if rows["width"].nunique() < 2:
-        return names
-    widths = ["" if pd.isna(width) else f" x{width:g}" for width in rows["width"]]
-    return [name + width for name, width in zip(names, widths, strict=True)]
 
 
 def _is_plain(name: str, units: str) -> bool:
