@@ -10,6 +10,7 @@ import pytest
 from made_records import whole_folder
 
 from tradeoff.clip_shape import ClipShape
+from tradeoff.console import print_renderables
 from tradeoff.measure.cost import cost, paper_counts
 from tradeoff.variants import Variant
 
@@ -167,3 +168,8 @@ def test_sweeps_without_a_row_that_fits_are_left_out(tool: Tool, tmp_path: Path)
     code, out, err = tool("report", "--where", "variant == 'I3D'", "--json")
     assert code == 0, err
     assert list(json.loads(out)) == ["mine"]
+
+
+def test_what_a_file_holds_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_renderables(["data \x1b[31mred\x07, two\nlines"])
+    assert capsys.readouterr().out == "data \N{REPLACEMENT CHARACTER}[31mred\N{REPLACEMENT CHARACTER}, two\nlines\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 Rows = Sequence[Mapping[str, Any]]
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PIPE_WIDTH = 200  # a pipe has no width of its own; tables must not wrap in a log file
 
 
@@ -50,7 +52,10 @@ def print_renderables(renderables: Iterable[RenderableType]) -> None:
     """Tables and lines for people."""
     out = console()
     for each in renderables:
-        out.print(each, markup=False, soft_wrap=isinstance(each, str))
+        if isinstance(each, str):  # with what a file holds in it, which must not command the terminal
+            out.print(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", each), markup=False, soft_wrap=True)
+        else:
+            out.print(each)
 
 
 def duration(seconds: float) -> str:

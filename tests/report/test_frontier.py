@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tradeoff.errors import InputError
 from tradeoff.records.frontier import gain
 from tradeoff.report.frontier import (
-    best_within,
+    Choice,
+    Drawn,
+    best_of,
     dominators,
     draw,
     drawn_over,
@@ -20,7 +22,6 @@ from tradeoff.report.frontier import (
     gain_interval,
     hypervolume_interval,
     knee_of,
-    probability_on_frontier,
     quick_looks,
 )
 
@@ -77,21 +78,25 @@ def rows(cost: list[float], top1: list[float], half: float = float("nan")) -> pd
 
 def test_certain_and_hopeless_rows_are_told_from_doubtful_ones() -> None:
     drawn = draw(rows([1, 2, 3], [0.3, 0.9, 0.5]), clips(0.3, 0.9, 0.5), "macs")
-    assert probability_on_frontier(drawn).tolist() == [1, 1, 0]
+    assert drawn.on_frontier.tolist() == [1, 1, 0]
     assert dominators(drawn) == [None, None, (1, 1.0)]
     # Equally dear, right on the same clips but for one: the better one is so in every draw that has this clip, and a
     # draw of n clips is without it (1 - 1/n)^n of the time.
     near = draw(rows([1, 1], [0.5, 0.5025]), clips(0.5, 0.5025), "macs")
-    first, second = probability_on_frontier(near)
+    first, second = near.on_frontier
     assert (first, second) == pytest.approx((1 / np.e, 1 - 1 / np.e), abs=0.04)
 
 
 def test_latencies_that_overlap_share_a_frontier() -> None:
     """Equally accurate networks, latencies 10 and 11 ms, each within a factor of 1.2: which one is faster is open."""
     table = rows([10, 11], [0.5, 0.5], half=1.2)
-    found = probability_on_frontier(draw(table, clips(0.5, 0.5), "latency_ms"))
+    found = draw(table, clips(0.5, 0.5), "latency_ms").on_frontier
     # log(1.1) over sqrt(2) log(1.2) / 1.96 is 0.725 standard deviations: the normal distribution gives 0.766.
     assert found == pytest.approx([0.766, 0.234], abs=0.03)
+
+
+def best_within(drawn: Drawn, limit: float) -> Choice | None:
+    return best_of([drawn], [drawn.cost <= limit], [drawn.costs <= limit])
 
 
 def test_a_budget_names_the_choice_how_sure_it_fits_and_its_rivals() -> None:

@@ -7,6 +7,7 @@ Each comparison says in which span an effect lies: a difference in top-1 in poin
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -80,7 +81,7 @@ Family = Annotated[str, AfterValidator(_family)]
 Margin = Annotated[float, Field(ge=0, le=100)]
 
 
-class Part(BaseModel):
+class Part(BaseModel, ABC):
     """One comparison.
 
     says    the claim in its author's words.
@@ -117,8 +118,9 @@ class Part(BaseModel):
         return next(name for name in self.predicates if getattr(self, name) is not None)
 
     @property
+    @abstractmethod
     def subject(self) -> str:
-        raise NotImplementedError
+        """The side that it is about."""
 
     @property
     def base(self) -> str:
@@ -202,9 +204,9 @@ class Timed(Part):
     batch: int | None = Field(None, ge=1)
 
     @property
+    @abstractmethod
     def column(self) -> str:
         """The cost, a column of the joined table."""
-        raise NotImplementedError
 
     @property
     def setting(self) -> dict[str, Any]:

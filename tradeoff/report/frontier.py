@@ -143,11 +143,6 @@ def quick_looks(drawn: Iterable[Drawn]) -> str:
     return "latencies of one process: nothing about another" if quick else ""
 
 
-def probability_on_frontier(drawn: Drawn) -> Floats:
-    """(n,): in which share of the draws each row is on the frontier."""
-    return drawn.on_frontier
-
-
 def probability_dominated(drawn: Drawn, by: int, places: Any = slice(None)) -> Floats:
     """For each row, or those at `places`: in which share of the draws row `by` is no dearer and no less accurate, and
     better in one."""
@@ -203,11 +198,6 @@ class Choice:
     fits: float
     best: float
     rivals: list[tuple[int, float]]
-
-
-def best_within(drawn: Drawn, limit: float) -> Choice | None:
-    """The choice by the estimates; None where none costs as little as `limit`."""
-    return best_of([drawn], [drawn.cost <= limit], [drawn.costs <= limit])
 
 
 def best_of(drawn: Sequence[Drawn], able: Sequence[Bools], ables: Sequence[Bools]) -> Choice | None:

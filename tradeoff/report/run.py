@@ -126,13 +126,8 @@ def report_sweeps(
         tables = _timed_in(runtime, tables, where)
     chosen, reports = selected(tables, selection, where, count), {}
     drawn = {sweep: Fronts(table.correct) for sweep, table in chosen.items()}
-    makers = {
-        sweep: cache(partial(_sheets, table.rows, sweep, runtime, selection, drawn[sweep]))
-        for sweep, table in chosen.items()
-    }
     # What is wrong with an export or a claim is found before anything is written.
-    for path in exports:
-        check_files([(sweep, sheet) for sweep, make in makers.items() for sheet in make()], path)
+    makers = _checked_sheets(chosen, drawn, runtime, selection, exports)
     stated = {sweep: claims_in(Store(folder), sweep) for sweep in chosen}
     for sweep, table in chosen.items():
         failed, fronts, make = failed_of(Store(folder), sweep), drawn[sweep], makers[sweep]
@@ -158,6 +153,23 @@ def report_sweeps(
     for path in exports:
         _export(reports, path, selection)
     return reports
+
+
+def _checked_sheets(
+    chosen: Mapping[str, Joined],
+    drawn: Mapping[str, Fronts],
+    runtime: str | None,
+    selection: Selection,
+    exports: Sequence[Path],
+) -> dict[str, Callable[[], Sequence[Sheet]]]:
+    """What makes each sweep's sheets, once, when they are wanted. Raises InputError for an export that cannot be."""
+    makers: dict[str, Callable[[], Sequence[Sheet]]] = {
+        sweep: cache(partial(_sheets, table.rows, sweep, runtime, selection, drawn[sweep]))
+        for sweep, table in chosen.items()
+    }
+    for path in exports:
+        check_files([(sweep, sheet) for sweep, make in makers.items() for sheet in make()], path)
+    return makers
 
 
 _NO_FIGURE = "no figure: no row has both an accuracy and a cost; add data and train to the sweep file, and run it again"

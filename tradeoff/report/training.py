@@ -188,8 +188,12 @@ def notes_of(epochs: pd.DataFrame) -> list[str]:
         f"Training: {values(each, 'data')}, clips of {values(each, 'clip')}, {values(each, 'classes')} classes"
         + (f"; width {width}" if width else "")
         + f"; {each['recipe'].iloc[-1]}.",
-        f"Line: the mean over a variant's trainings ({most}: {each['seed'].nunique()} seeds"
+        f"Line: the mean over a variant's trainings ({most}: {_seeds(each['seed'].nunique())}"
         + (f", {folds} folds" if folds > 1 else "")
         + "); band: from the least to the most of them. Loss: the mean over an epoch's batches, by weights that change "
         "from one to the next." + (accuracy if with_accuracy else " Accuracy as trained is not on record."),
     ]
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' if count > 1 else ''}"

@@ -76,7 +76,7 @@ def _ours(measured: Measured, data: str) -> list[Panel]:
     found = []
     for name in measured.sets(data):
         rows = measured.curve(data, name)
-        rows = rows[rows["macs"].notna()]
+        rows = rows[rows["macs"] > 0]  # the axis is logarithmic
         if rows.empty:
             continue
         percent = {key: 100 * rows[of] for key, of in {"top1": "top1", "low": "top1_low", "high": "top1_high"}.items()}
